@@ -1,0 +1,53 @@
+# make demo · make test · make check · make clean
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+.PHONY: demo test check format picture clean
+.DEFAULT_GOAL := demo
+
+demo: $(VENV)/.installed
+	@$(BIN)/kg check
+	@$(BIN)/kg build
+	@echo; $(BIN)/kg query money_total --format table
+	@echo; $(BIN)/kg query money_parts --format table
+	@echo; $(BIN)/kg query criticism --format table
+	@echo; $(BIN)/kg network --out network.html
+	@echo
+	@echo "Try next:"
+	@echo "  $(BIN)/kg queries                          every question that can be asked by name"
+	@echo "  $(BIN)/kg show person:matt-hancock         all that is known, each line with its passage"
+	@echo "  $(BIN)/kg query pledges -p strength=firm   who promised what"
+	@echo "  $(BIN)/kg find stokes                      search by name"
+
+test: $(VENV)/.developed
+	@$(BIN)/python -m pytest
+
+check: $(VENV)/.developed
+	@$(BIN)/ruff format --check src tests
+	@$(BIN)/ruff check src tests
+	@$(BIN)/mypy
+
+format: $(VENV)/.developed
+	@$(BIN)/ruff format src tests
+	@$(BIN)/ruff check --fix src tests
+
+$(VENV)/bin/python:
+	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 or later is needed and $(PYTHON) is not found. On Debian: apt-get install python3 python3-venv"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or later is needed; name one with make PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "Python's venv module is missing. On Debian and Ubuntu: apt-get install python3-venv"; exit 1; }
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: pyproject.toml constraints.txt | $(VENV)/bin/python
+	@echo "Installing into $(VENV) ..."
+	@$(PIP) install --constraint constraints.txt --editable .
+	@touch $@
+
+$(VENV)/.developed: pyproject.toml constraints.txt | $(VENV)/bin/python
+	@echo "Installing into $(VENV) with the development extras ..."
+	@$(PIP) install --constraint constraints.txt --editable '.[dev]'
+	@touch $@ $(VENV)/.installed
+
+clean:
+	rm -rf $(VENV) dist network.html .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -1,0 +1,357 @@
+"""From text files to an immutable snapshot: parse, check, derive, write.
+
+A snapshot is a folder named by the digest of its content, with `quads.nq` (sorted N-Quads) and `manifest.json`. The
+folder above it holds the file `CURRENT`, which names the snapshot in force and is replaced in one step, so a build that
+fails or is killed leaves the previous snapshot whole.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import pyoxigraph as ox
+
+from kg.checks import Finding, check_rules, check_shapes, find_lines
+from kg.dates import to_bounds
+from kg.errors import CheckError, DataError, ParseError
+from kg.resources import release, shipped
+from kg.store import Embedded, parse_file, to_lines
+from kg.vocab import DERIVED_GRAPH, ENTITIES_GRAPH, ID, KG, ONTOLOGY_GRAPH, RDFS, XSD, shorten
+
+FORMAT = 1
+"""Version of the layout of a snapshot."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stated:
+    """What the files say, before anything is computed.
+
+    Args:
+        ontology: Quads of the vocabulary and the code lists.
+        data: Quads of the entities and of the sources.
+        lines: File and line of each node, by short form.
+    """
+
+    ontology: tuple[ox.Quad, ...]
+    data: tuple[ox.Quad, ...]
+    lines: dict[str, tuple[str, int]]
+
+    def to_store(self) -> Embedded:
+        """Return a store of all that is stated."""
+        return Embedded.from_quads([*self.ontology, *self.data])
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A graph that is ready to be asked.
+
+    Args:
+        store: The quads.
+        manifest: Digests and counts, as in `manifest.json`.
+        note: One sentence if this is not what the files say now, otherwise None.
+    """
+
+    store: Embedded
+    manifest: dict[str, Any]
+    note: str | None = None
+
+
+def read(graph: Path) -> Stated:
+    """Parse the ontology and the files of a graph: Turtle for entities, one TriG file for each source.
+
+    Raises:
+        ParseError: The folder holds no graph, or a file is not what its suffix says.
+    """
+    ontology = [_in_graph(quad, ONTOLOGY_GRAPH) for name in ("kg.ttl", "schemes.ttl") for quad in parse_file(shipped("ontology") / name)]
+    data: list[ox.Quad] = []
+    lines: dict[str, tuple[str, int]] = {}
+    for path in _graph_files(graph):
+        quads = parse_file(path)
+        data += [_in_graph(quad, ENTITIES_GRAPH) for quad in quads] if path.suffix == ".ttl" else _named(quads, path)
+        lines = find_lines(path, path.read_text("utf-8")) | lines
+    return Stated(tuple(ontology), tuple(data), lines)
+
+
+def _graph_files(graph: Path) -> list[Path]:
+    if not graph.is_dir():
+        raise ParseError(f"There is no folder {str(graph)!r}. Name the folder that holds the graph.")
+    found = sorted(path for path in graph.rglob("*") if path.suffix in (".ttl", ".trig") and not path.name.startswith("."))
+    if not found:
+        raise ParseError(f"The folder {str(graph)!r} holds no Turtle (.ttl) and no TriG (.trig) file, so there is no graph in it.")
+    return found
+
+
+def _in_graph(quad: ox.Quad, name: str) -> ox.Quad:
+    return ox.Quad(quad.subject, quad.predicate, quad.object, ox.NamedNode(name))
+
+
+def _named(quads: list[ox.Quad], path: Path) -> list[ox.Quad]:
+    """A TriG file holds one graph, which is the source's own."""
+    names = {str(quad.graph_name) for quad in quads}
+    if len(names) > 1 or "DEFAULT" in names:
+        raise ParseError(f"{path}:1: the file holds triples outside the graph of its source, or several graphs. Keep one graph a file.")
+    return quads
+
+
+def check(stated: Stated) -> list[Finding]:
+    """Return every breach of the shapes and rules, in the order of file and line."""
+    findings = check_shapes(stated.data, stated.lines)
+    findings += check_rules(stated.to_store(), stated.lines)
+    return sorted({*findings, *_bad_dates(stated)})
+
+
+def _bad_dates(stated: Stated) -> Iterator[Finding]:
+    for quad in stated.data:
+        if quad.predicate.value == KG + "edtf" and isinstance(quad.object, ox.Literal):
+            try:
+                to_bounds(quad.object.value)
+            except DataError as exc:
+                node = shorten(str(quad.subject).strip("<>"))
+                file, line = stated.lines.get(node, ("graph", 1))
+                yield Finding(file, line, node, "edtf", str(exc))
+
+
+def without_sensitive(stated: Stated) -> Stated:
+    """Return what is stated without the facts that are marked sensitive, and what hangs on them."""
+    query = (shipped("sparql") / "derive" / "sensitive.rq").read_text("utf-8")
+    left_out = {row[0] for row in stated.to_store().terms(query)}
+    return replace(stated, data=tuple(q for q in stated.data if q.subject not in left_out and q.object not in left_out))
+
+
+def derive(stated: Stated) -> Embedded:
+    """Return a store of what is stated and all that follows from it.
+
+    The queries of `sparql/derive/` run in the order of their names. A row with a source goes to the derived graph of
+    that source, one without to the common one. A triple that is stated is not derived again.
+    """
+    store = stated.to_store()
+    known = {(quad.subject, quad.predicate, quad.object) for quad in stated.data}
+    for rows in (_date_bounds(store), _value_labels(store)):
+        store.extend(list(_derived(rows, known)))
+    for path in sorted((shipped("sparql") / "derive").glob("[0-9]*.rq")):
+        store.extend(list(_derived(_rows(store, path.read_text("utf-8")), known)))
+    return store
+
+
+Row = tuple[Any, Any, Any, Any]
+"""Source (or None), subject, predicate and object of a derived triple, as terms of the engine."""
+
+
+def _rows(store: Embedded, query: str) -> list[Row]:
+    rows = list(store.terms(query))
+    return [row if len(row) == 4 else (None, *row) for row in rows]  # type: ignore[misc]  # three columns or four
+
+
+def _derived(rows: Iterable[Row], known: set[tuple[Any, Any, Any]]) -> Iterator[ox.Quad]:
+    for source, subject, predicate, value in rows:
+        if (subject, predicate, value) not in known:
+            known.add((subject, predicate, value))
+            name = f"{DERIVED_GRAPH}/{source.value.rpartition('/')[2]}" if source else DERIVED_GRAPH
+            yield ox.Quad(subject, predicate, value, ox.NamedNode(name))
+
+
+def _date_bounds(store: Embedded) -> list[Row]:
+    query = f"SELECT ?source ?date ?edtf WHERE {{ GRAPH ?source {{ ?source a <{KG}Source> . ?date <{KG}edtf> ?edtf }} }}"
+    rows: list[Row] = []
+    for source, node, edtf in store.terms(query):
+        bounds = to_bounds(edtf.value)  # type: ignore[union-attr]  # the pattern binds it
+        for name, day in (("earliest", bounds.earliest), ("latest", bounds.latest)):
+            if day:
+                rows.append((source, node, ox.NamedNode(KG + name), ox.Literal(day.isoformat(), datatype=ox.NamedNode(XSD + "date"))))
+    return rows
+
+
+_VALUES = f"""
+PREFIX kg: <{KG}> PREFIX rdfs: <{RDFS}>
+SELECT ?source ?value ?text ?amount ?unit ?qualifier ?basis ?words
+WHERE {{
+  GRAPH ?source {{ ?source a kg:Source . ?value kg:of ?node }}
+  OPTIONAL {{ ?value kg:written|kg:edtf ?text }}
+  OPTIONAL {{ ?value kg:amount ?amount }}
+  OPTIONAL {{ ?value kg:unit ?unit }}
+  OPTIONAL {{ ?value kg:qualifier/rdfs:label ?qualifier }}
+  OPTIONAL {{ ?value kg:basis/rdfs:label ?basis }}
+  OPTIONAL {{ ?value kg:words ?words }}
+}}"""
+
+
+def _value_labels(store: Embedded) -> list[Row]:
+    rows: list[Row] = []
+    for source, value, *parts in store.terms(_VALUES):
+        text, amount, unit, qualifier, basis, words = (part.value if part else "" for part in parts)
+        rows.append((source, value, ox.NamedNode(RDFS + "label"), ox.Literal(text or to_label(amount, unit, qualifier, basis, words))))
+    return rows
+
+
+def to_label(amount: str, unit: str, qualifier: str, basis: str, words: str) -> str:
+    """Return how a quantity reads.
+
+    Example:
+        >>> to_label("6000000.0", "GBP", "Up to", "Each", "")
+        'up to GBP 6,000,000 each'
+        >>> to_label("", "years", "", "", "the next few years")
+        '“the next few years” (years)'
+    """
+    if not amount:
+        return f"“{words}” ({unit})"
+    whole, _, fraction = amount.partition(".")
+    figure = f"{int(whole):,}" + (f".{fraction}" if fraction.strip("0") else "")
+    figure = f"{unit} {figure}" if basis else f"{figure} {unit}"
+    before = "" if qualifier == "Exactly" else qualifier.lower() + " "
+    after = {"Each": " each", "Total": " in total", "Not stated": ", basis not stated"}.get(basis, "")
+    return before + figure + after
+
+
+def build(graph: Path, *, sensitive: bool = False) -> tuple[list[str], dict[str, Any]]:
+    """Compile a graph: parse, check, derive.
+
+    Args:
+        graph: Folder of the Turtle and TriG files.
+        sensitive: Keep the facts that are marked sensitive.
+
+    Returns:
+        The sorted lines of N-Quads, and the manifest.
+
+    Raises:
+        ParseError: A file cannot be read.
+        CheckError: The data breaks a rule; the error carries every finding.
+    """
+    inputs = digest_inputs(graph, sensitive=sensitive)
+    stated = read(graph)
+    if findings := check(stated):
+        raise CheckError(tuple(findings))
+    store = derive(stated if sensitive else without_sensitive(stated))
+    lines = to_lines(store.engine)
+    manifest = {
+        "format": FORMAT,
+        "version": release(),
+        "inputs": inputs,
+        "sensitive": sensitive,
+        "sha256": sha256("".join(lines).encode()).hexdigest(),
+        "quads": len(lines),
+        "classes": {str(name): count for name, count in store.select(_COUNTS)},
+    }
+    return lines, manifest
+
+
+_COUNTS = f"""
+SELECT ?class (COUNT(DISTINCT ?node) AS ?nodes)
+WHERE {{ ?node a ?class FILTER(STRSTARTS(STR(?node), "{ID}")) }}
+GROUP BY ?class ORDER BY ?class"""
+
+
+def digest_inputs(graph: Path, *, sensitive: bool) -> str:
+    """Return a digest of all that a snapshot depends on: data, ontology, derivations, version and option."""
+    total = sha256(f"{FORMAT} {release()} {sensitive}".encode())
+    own = [*shipped("ontology").glob("*.ttl"), *(shipped("sparql") / "derive").glob("*.rq"), *(shipped("sparql") / "checks").glob("*.rq")]
+    for path in [*sorted(own), *_graph_files(graph)]:
+        try:
+            total.update(path.name.encode() + sha256(path.read_bytes()).digest())
+        except OSError as exc:
+            raise ParseError(f"{path}: the file cannot be read: {exc.strerror}.") from exc
+    return total.hexdigest()
+
+
+def write(lines: list[str], manifest: dict[str, Any], out: Path) -> Path:
+    """Write a snapshot below a folder and put it in force; return its folder.
+
+    Raises:
+        DataError: The folder cannot be written.
+    """
+    name = manifest["sha256"][:16] + ("-sensitive" if manifest["sensitive"] else "")
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".build-", dir=out) as temporary:
+            draft = Path(temporary) / name
+            draft.mkdir()
+            (draft / "quads.nq").write_text("".join(lines), "utf-8")
+            (draft / "manifest.json").write_text(json.dumps(manifest, indent=2, sort_keys=True) + "\n", "utf-8")
+            if (out / name).exists():
+                shutil.rmtree(out / name)
+            draft.rename(out / name)
+            pointer = Path(temporary) / "CURRENT"
+            pointer.write_text(name + "\n", "utf-8")
+            os.replace(pointer, out / "CURRENT")
+    except OSError as exc:
+        raise DataError(f"The snapshot cannot be written to {str(out)!r}: {exc.strerror}.") from exc
+    return out / name
+
+
+def read_manifest(folder: Path) -> dict[str, Any] | None:
+    """Return the manifest of the snapshot in force below a folder, or None if there is none."""
+    try:
+        name = (folder / "CURRENT").read_text("utf-8").strip()
+        found = json.loads((folder / name / "manifest.json").read_text("utf-8"))
+    except (OSError, ValueError):
+        return None
+    return {**found, "folder": name} if isinstance(found, dict) and found.get("format") == FORMAT else None
+
+
+def open_snapshot(folder: Path) -> Snapshot:
+    """Open the snapshot in force below a folder.
+
+    Raises:
+        DataError: There is none, or its content is not what its digest says.
+    """
+    manifest = read_manifest(folder)
+    if manifest is None:
+        raise DataError(f"The folder {str(folder)!r} holds no snapshot. Make one with kg build --out {folder}.")
+    path = folder / manifest["folder"] / "quads.nq"
+    try:
+        actual = sha256(path.read_bytes()).hexdigest()
+    except OSError as exc:
+        raise DataError(f"The snapshot file {str(path)!r} cannot be read: {exc.strerror}. Build it again.") from exc
+    if actual != manifest["sha256"]:
+        raise DataError(f"The snapshot file {str(path)!r} is damaged: its digest is not that of the manifest. Build it again.")
+    return Snapshot(Embedded.from_file(path), manifest)
+
+
+def cache_folder(graph: Path) -> Path:
+    """Return the folder of the user's cache where the snapshots of a graph are kept."""
+    from platformdirs import user_cache_path
+
+    cache: Path = user_cache_path("kg-commitments")
+    return cache / sha256(str(graph.resolve()).encode()).hexdigest()[:16]
+
+
+def open_graph(graph: Path, *, sensitive: bool = False) -> Snapshot:
+    """Open a graph as its files are now, building it first if they have changed since the last time.
+
+    If they do not hold, the last good snapshot answers, and its note says so.
+
+    Raises:
+        ParseError, CheckError: The files do not hold and there is no earlier snapshot.
+    """
+    folder = cache_folder(graph) / ("sensitive" if sensitive else "plain")
+    manifest = read_manifest(folder)
+    try:
+        if manifest and manifest["inputs"] == digest_inputs(graph, sensitive=sensitive):
+            return open_snapshot(folder)
+        lines, fresh = build(graph, sensitive=sensitive)
+    except (ParseError, CheckError):
+        if manifest is None:
+            raise
+        note = f"The graph {str(graph)!r} does not hold; this is the answer of the last good snapshot. kg check says what is wrong."
+        return replace(open_snapshot(folder), note=note)
+    try:
+        write(lines, fresh, folder)
+    except DataError as exc:
+        store = Embedded.from_lines(lines)
+        return Snapshot(store, fresh, f"{exc} The graph was built in memory, for this call only.")
+    _prune(folder, {fresh["sha256"], (manifest or fresh)["sha256"]})
+    return open_snapshot(folder)
+
+
+def _prune(folder: Path, keep: set[str]) -> None:
+    """Remove the snapshots of the cache that are neither in force nor the last before."""
+    for path in folder.iterdir():
+        if path.is_dir() and not path.name.startswith(".") and not any(digest.startswith(path.name[:16]) for digest in keep):
+            shutil.rmtree(path, ignore_errors=True)

@@ -1,0 +1,132 @@
+"""What the data must hold: SHACL shapes for single nodes, and rules as queries for what shapes cannot say."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyoxigraph as ox
+import yaml
+
+from kg.resources import shipped
+from kg.store import Embedded, to_rdflib
+from kg.vocab import PREFIXES, shorten
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Finding:
+    """One breach of one rule.
+
+    Args:
+        file: File that holds the node, as it was given.
+        line: Its line there, from 1.
+        node: Short form of the node.
+        rule: Name of the shape or of the rule, which is a file in `sparql/checks/`.
+        message: What is wrong and what to do.
+    """
+
+    file: str
+    line: int
+    node: str
+    rule: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}: {self.node}: {self.message} [{self.rule}]"
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A rule of the data: a query whose rows are its breaches, with the columns `node` and `detail`."""
+
+    name: str
+    rule: str
+    remedy: str
+    query: str
+
+
+def read_rules() -> list[Rule]:
+    """Return the rules of `sparql/checks/`, in the order of their names."""
+    rules = []
+    for path in sorted((shipped("sparql") / "checks").glob("*.rq")):
+        text = path.read_text("utf-8")
+        header = yaml.safe_load("\n".join(line[3:] for line in text.splitlines() if line.startswith("#+ ")))
+        rules.append(Rule(path.stem, header["rule"], header["remedy"], text))
+    return rules
+
+
+def check_rules(store: Embedded, lines: Mapping[str, tuple[str, int]]) -> list[Finding]:
+    """Return every breach of a rule.
+
+    Args:
+        store: What is stated: ontology, entities and sources.
+        lines: File and line of each node, by short form.
+    """
+    return [
+        _finding(str(node), rule.name, f"{rule.rule} {_shorten_all(str(detail))}. {rule.remedy}", lines)
+        for rule in read_rules()
+        for node, detail in store.select(rule.query)
+    ]
+
+
+def check_shapes(quads: Iterable[ox.Quad], lines: Mapping[str, tuple[str, int]]) -> list[Finding]:
+    """Return every breach of the SHACL shapes.
+
+    Args:
+        quads: The quads to check: entities, or one source.
+        lines: File and line of each node, by short form.
+    """
+    import rdflib
+    from pyshacl import validate
+
+    shapes = rdflib.Graph().parse(shipped("ontology") / "shapes.ttl")
+    conforms, report, _ = validate(to_rdflib(quads), shacl_graph=shapes, advanced=False, inplace=True)
+    if conforms:
+        return []
+    sh = rdflib.Namespace("http://www.w3.org/ns/shacl#")
+    assert isinstance(report, rdflib.Graph), "pyshacl answers with a graph unless it is told otherwise"
+    findings = []
+    for result in report.subjects(rdflib.RDF.type, sh.ValidationResult):
+        node = shorten(str(report.value(result, sh.focusNode)))
+        path, value = report.value(result, sh.resultPath), report.value(result, sh.value)
+        where = shorten(str(path)) if path else "node"
+        found = f" It has {str(value)!r}." if isinstance(value, rdflib.Literal) else ""
+        findings.append(_finding(node, f"shape {where}", f"{report.value(result, sh.resultMessage)}{found}", lines))
+    return findings
+
+
+def _finding(node: str, rule: str, message: str, lines: Mapping[str, tuple[str, int]]) -> Finding:
+    short = shorten(node)
+    file, line = lines.get(short, ("graph", 1))
+    return Finding(file, line, short, rule, message)
+
+
+def _shorten_all(text: str) -> str:
+    return re.sub(r"https://w3id\.org/kg-commitments/[^\s,]*", lambda match: shorten(match[0]), text)
+
+
+_SUBJECT = re.compile(r"^[ \t]*(?:([a-z]+):([\w.-]*\w)|<([^<>\s]+)>)(?=\s+(a\s|\{)?)", re.MULTILINE)
+_PREFIX = re.compile(r"^\s*@?prefix\s+([\w-]*):\s*<([^>]*)>", re.MULTILINE | re.IGNORECASE)
+
+
+def find_lines(path: Path, text: str) -> dict[str, tuple[str, int]]:
+    """Return file and line of each node that a Turtle or TriG file describes, by short form.
+
+    Where a node stands at the start of several lines, the one that gives its class is its line.
+    """
+    prefixes = PREFIXES | dict(_PREFIX.findall(text))
+    found: dict[str, tuple[str, int]] = {}
+    typed: set[str] = set()
+    position, line = 0, 1
+    for match in _SUBJECT.finditer(text):
+        line += text.count("\n", position, match.start())
+        position = match.start()
+        iri = match[3] or prefixes.get(match[1], "") + match[2]
+        short = shorten(iri)
+        if short not in found or (match[4] and short not in typed):
+            found[short] = (str(path), line + match[0].count("\n"))
+        if match[4]:
+            typed.add(short)
+    return found

@@ -1,0 +1,108 @@
+"""A network as one HTML file that opens anywhere and asks no other host for anything."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+
+from kg.network import Network
+from kg.queries import Graph
+from kg.sources import to_link
+
+STYLES: Mapping[str, tuple[str, str]] = {
+    "Person": ("dot", "#0b5394"),
+    "Organisation": ("square", "#38761d"),
+    "Trust": ("square", "#6aa84f"),
+    "Group": ("square", "#93a8ac"),
+    "Post": ("triangleDown", "#3d85c6"),
+    "Programme": ("hexagon", "#674ea7"),
+    "Wave": ("hexagon", "#9a86c9"),
+    "Event": ("triangle", "#b45f06"),
+    "Pledge": ("star", "#c4320a"),
+    "Statement": ("diamond", "#bf9000"),
+    "Outcome": ("diamond", "#0b7a75"),
+    "Technology": ("dot", "#7f6000"),
+    "Place": ("triangle", "#7a7a7a"),
+    "Theme": ("dot", "#b4a7a0"),
+    "Source": ("square", "#333333"),
+}
+"""Shape and colour of each class; Okabe and Ito's advice of never using colour alone is why both differ."""
+
+
+def to_html(network: Network, graph: Graph, *, title: str = "Who promised what") -> str:
+    """Return the network as a page: the picture, a legend that filters, a search, and a panel with the proof.
+
+    Args:
+        network: Nodes and edges to draw.
+        graph: The graph they come from, for the passages.
+        title: Heading of the page.
+
+    Raises:
+        ImportError: Never on its own; pyvis, jinja2 and rustworkx come with this library.
+
+    Example:
+        >>> import kg
+        >>> from kg.network import read_network
+        >>> g = kg.open()
+        >>> "<title>Who promised what</title>" in to_html(read_network(g), g)
+        True
+    """
+    from jinja2 import ChoiceLoader, Environment, FileSystemLoader
+    from pyvis import network as pyvis_network
+
+    net = pyvis_network.Network(directed=True, cdn_resources="in_line", heading=title)
+    degree = _degrees(network)
+    for node, (x, y) in zip(network.nodes, _layout(network), strict=True):
+        shape, colour = STYLES.get(node.class_name, ("dot", "#555555"))
+        size = 8 + min(degree[node.id], 60) ** 0.5 * 4
+        label = node.label if len(node.label) <= 40 else node.label[:39].rstrip() + "…"
+        net.add_node(node.id, label=label, shape=shape, color=colour, size=round(size, 1), x=x, y=y)
+    for number, edge in enumerate(network.edges):
+        net.add_edge(edge.start, edge.end, id=number)
+    own = Environment(loader=ChoiceLoader([FileSystemLoader(Path(__file__).parent / "templates"), net.templateEnv.loader]), autoescape=True)
+    own.globals["page"] = {
+        "nodes": {node.id: asdict(node) for node in network.nodes},
+        "edges": [asdict(edge) for edge in network.edges],
+        "proof": _proof(graph),
+        "styles": {name: style for name, style in STYLES.items() if any(node.class_name == name for node in network.nodes)},
+    }
+    net.templateEnv, net.path = own, "network.html"
+    return str(net.generate_html())
+
+
+def _degrees(network: Network) -> dict[str, int]:
+    degree: dict[str, int] = defaultdict(int)
+    for edge in network.edges:
+        degree[edge.start] += 1
+        degree[edge.end] += 1
+    return degree
+
+
+def _layout(network: Network) -> list[tuple[int, int]]:
+    """Place the nodes beforehand and by a seed, so that the same network is always the same file."""
+    import rustworkx
+
+    graph = rustworkx.PyGraph()
+    index = {node.id: number for number, node in enumerate(network.nodes)}
+    graph.add_nodes_from(list(index))
+    graph.add_edges_from_no_data([(index[edge.start], index[edge.end]) for edge in network.edges])
+    scale = 180 * max(len(index), 1) ** 0.5
+    found = rustworkx.spring_layout(graph, seed=7, num_iter=300, k=2.2 / max(len(index), 1) ** 0.5)
+    return [(round(found[number][0] * scale), round(found[number][1] * scale)) for number in range(len(index))]
+
+
+def _proof(graph: Graph) -> dict[str, list[dict[str, str | int | None]]]:
+    """Return the passages of each fact: source, span and the link to the public page."""
+    proof: dict[str, list[dict[str, str | int | None]]] = defaultdict(list)
+    for row in graph.query("provenance").to_dicts():
+        link = to_link(*(str(row[name]) if row[name] else None for name in ("address", "starts_with", "ends_with")))
+        span: dict[str, str | int | None] = {
+            "source": str(row["source"]),
+            "start": int(str(row["start"])),
+            "end": int(str(row["end"])),
+            "link": link,
+        }
+        proof[str(row["node_id"])].append(span)
+    return proof

@@ -1,0 +1,65 @@
+"""What can go wrong, as one tree.
+
+    KGError                 exit 1, HTTP 500
+    ├── DataError           the data is wrong
+    │   ├── ParseError      a file is not what its name says
+    │   └── CheckError      the data breaks a rule; carries the findings
+    └── CallError           exit 2, HTTP 400: the call is wrong
+        ├── NotFoundError   HTTP 404: no such thing; suggests the nearest
+        └── QueryError      the SPARQL text is wrong or not allowed
+
+A message says what, which value, where, and what to do about it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from kg.checks import Finding
+
+
+class KGError(Exception):
+    """Anything that a caller of this library can be told in one sentence."""
+
+    exit_code = 1
+    http_status = 500
+
+
+class DataError(KGError):
+    """The data is wrong: a file, a passage, a snapshot."""
+
+
+class ParseError(DataError):
+    """A file cannot be read as what it is; the message has file and line."""
+
+
+class CheckError(DataError):
+    """The data breaks the rules.
+
+    Args:
+        findings: Every breach, in the order of file and line.
+    """
+
+    def __init__(self, findings: tuple[Finding, ...]) -> None:
+        self.findings = findings
+        shown = "\n".join(str(finding) for finding in findings)
+        count = "1 finding" if len(findings) == 1 else f"{len(findings)} findings"
+        super().__init__(f"{shown}\nThe check has {count}; nothing was built. Mend them and build again.")
+
+
+class CallError(KGError):
+    """The call is wrong: an option, a parameter, a path."""
+
+    exit_code = 2
+    http_status = 400
+
+
+class NotFoundError(CallError):
+    """What was asked for does not exist; the message names the nearest that does."""
+
+    http_status = 404
+
+
+class QueryError(CallError):
+    """The text is no SPARQL query, or one that is not allowed here."""

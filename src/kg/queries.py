@@ -1,0 +1,297 @@
+"""The catalogue: every file of `sparql/` is a question with parameters, asked by name.
+
+A file opens with a `#+` header in YAML. Its parameters are the variables of one `VALUES` line, whose row of UNDEF a call
+replaces with terms that are serialised here, so no text of a user ever becomes part of a query.
+
+Sources:
+    The header follows grlc: https://grlc.readthedocs.io/
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal, InvalidOperation
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import yaml
+
+from kg.build import Snapshot, open_graph, open_snapshot
+from kg.errors import CallError, DataError, NotFoundError
+from kg.resources import shipped
+from kg.store import Embedded, Rows, Triples
+from kg.table import Match, Name, search
+from kg.vocab import CODE, ID, KG, RDFS, XSD, expand, shorten, suggest
+
+if TYPE_CHECKING:
+    import rdflib
+
+VALUES_LINE = re.compile(r"VALUES \(([^)]*)\) \{ \(([^)]*)\) \}")
+
+
+@dataclass(frozen=True, slots=True)
+class Param:
+    """A parameter of a query: its name, type (`iri`, `code`, `term`, `date`, `boolean`, `string`) and meaning."""
+
+    name: str
+    type: str
+    doc: str
+    class_name: str | None = None
+    code_list: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of the answer: its name, type, meaning, and unit where it has one."""
+
+    name: str
+    type: str
+    doc: str
+    unit: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A question of the catalogue."""
+
+    name: str
+    summary: str
+    description: str
+    params: tuple[Param, ...]
+    columns: tuple[Column, ...]
+    tags: tuple[str, ...]
+    text: str
+
+    def bind(self, terms: Mapping[str, str]) -> str:
+        """Return the query with terms in SPARQL syntax in place of UNDEF."""
+        if not terms:
+            return self.text
+        row = " ".join(terms.get(param.name, "UNDEF") for param in self.params)
+        return VALUES_LINE.sub(lambda match: f"VALUES ({match[1]}) {{ ({row}) }}", self.text, count=1)
+
+
+def read_query(path: Path) -> Query:
+    """Return the query in a file of the catalogue.
+
+    Raises:
+        DataError: The header is not complete.
+    """
+    text = path.read_text("utf-8")
+    header = "\n".join(line[3:] for line in text.splitlines() if line.startswith("#+ "))
+    try:
+        head = yaml.load(header, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 # both are safe loaders
+        params = tuple(Param(name, p["type"], p["doc"], p.get("class"), p.get("list")) for name, p in head.get("params", {}).items())
+        columns = tuple(Column(name, c["type"], c["doc"], c.get("unit")) for name, c in head["columns"].items())
+        return Query(path.stem, head["summary"], head["description"], params, columns, tuple(head["tags"]), text)
+    except (yaml.YAMLError, KeyError, AttributeError, TypeError) as exc:
+        raise DataError(
+            f"{path}: the #+ header is not complete: {exc!r}. It needs summary, description, params, columns and tags."
+        ) from exc
+
+
+def query_names() -> list[str]:
+    """Return the names of all queries of the catalogue, sorted.
+
+    Example:
+        >>> "pledges" in query_names()
+        True
+    """
+    return sorted(path.stem for path in shipped("sparql").glob("*.rq"))
+
+
+def get_query(name: str) -> Query:
+    """Return a query of the catalogue by name.
+
+    Raises:
+        NotFoundError: There is none of this name; the message suggests the nearest.
+
+    Example:
+        >>> get_query("pledges").summary
+        'Who promised what, to whom, at which event, for how much and by when?'
+    """
+    names = query_names()
+    if name not in names:
+        raise NotFoundError(f"There is no query {name!r}.{suggest(name, names)} kg queries lists them all.")
+    return read_query(shipped("sparql") / f"{name}.rq")
+
+
+@dataclass(frozen=True)
+class Graph:
+    """A graph that is open: ask it by name, by SPARQL, or search it.
+
+    Example:
+        >>> import kg
+        >>> g = kg.open()
+        >>> [row["made_by"] for row in g.query("pledges", maker="person:matt-hancock").to_dicts()][0]
+        'person:matt-hancock'
+    """
+
+    snapshot: Snapshot
+
+    @property
+    def store(self) -> Embedded:
+        """The engine that answers."""
+        return self.snapshot.store
+
+    def query(self, name: str, /, **params: object) -> Rows:
+        """Ask a question of the catalogue.
+
+        Args:
+            name: Name of the query, such as `pledges`.
+            params: Its parameters: short forms or IRIs of things, codes such as `firm`, dates as `date` or ISO text,
+                booleans. A parameter that is left out, or None, leaves the question open.
+
+        Raises:
+            NotFoundError: No such query, or no such thing in the graph.
+            CallError: No such parameter, or a value that is not of its type.
+        """
+        query = get_query(name)
+        return self.store.select(query.bind(self.terms(query, params)))
+
+    def terms(self, query: Query, params: Mapping[str, object]) -> dict[str, str]:
+        """Return the given parameters as terms in SPARQL syntax.
+
+        Raises:
+            NotFoundError, CallError: As for `query`.
+        """
+        known = {param.name: param for param in query.params}
+        for name in params:
+            if name not in known:
+                hint = suggest(name, known) or (f" It takes: {', '.join(known)}." if known else " It takes none.")
+                raise CallError(f"The query {query.name!r} has no parameter {name!r}.{hint}")
+        return {name: self._term(known[name], value) for name, value in params.items() if value is not None}
+
+    def _term(self, param: Param, value: object) -> str:
+        if param.type == "iri":
+            return f"<{self.require(str(value), param.class_name)}>"
+        if param.type == "code":
+            return f"<{CODE}{self._code(param, str(value))}>"
+        if param.type == "term":
+            return f"<{self._vocabulary_term(str(value))}>"
+        return _literal(param, value)
+
+    def require(self, text: str, class_name: str | None = None) -> str:
+        """Return the IRI of a thing that is in the graph.
+
+        Args:
+            text: Short form or IRI.
+            class_name: A class that it must have, itself or by a sub-class; None or `Node` for any.
+
+        Raises:
+            NotFoundError: There is no such thing; the message suggests the nearest.
+            CallError: It is of another class.
+        """
+        iri = expand(text)
+        classes = self.store.select(f"SELECT ?class WHERE {{ <{iri}> a/<{RDFS}subClassOf>* ?class }}").rows if iri else ()
+        if not classes:
+            raise NotFoundError(f"There is no {text!r} in the graph.{self._nearest(text, class_name)}")
+        if class_name not in (None, "Node") and (f"kg:{class_name}",) not in classes:
+            raise CallError(f"{text!r} is no {class_name}, which is what is wanted here.{self._nearest(text, class_name)}")
+        return str(iri)
+
+    def _nearest(self, text: str, class_name: str | None) -> str:
+        of_class = f"a/<{RDFS}subClassOf>* <{KG}{class_name}>" if class_name not in (None, "Node") else "a ?class"
+        ids = [
+            str(row[0]) for row in self.store.select(f'SELECT DISTINCT ?id WHERE {{ ?id {of_class} FILTER(STRSTARTS(STR(?id), "{ID}")) }}')
+        ]
+        if hint := suggest(text, ids):
+            return hint
+        wanted = set(ids)
+        found = [match.id for match in self.find(text.partition(":")[2] or text, limit=50) if match.id in wanted]
+        return f" Did you mean {found[0]!r}?" if found else " kg find TEXT searches by name."
+
+    def _code(self, param: Param, value: str) -> str:
+        codes = [
+            str(row[0])
+            for row in self.store.select(
+                f"SELECT ?code WHERE {{ ?code <http://www.w3.org/2004/02/skos/core#inScheme> <{CODE}{param.code_list}> }}"
+            )
+        ]
+        short = shorten(value)
+        if short not in codes:
+            raise CallError(
+                f"The parameter {param.name!r} has no code {value!r}.{suggest(value, codes)} It takes: {', '.join(sorted(codes))}."
+            )
+        return short
+
+    def _vocabulary_term(self, value: str) -> str:
+        terms = [
+            str(row[0])
+            for row in self.store.select(f'SELECT ?term WHERE {{ ?term <{RDFS}label> ?label FILTER(STRSTARTS(STR(?term), "{KG}")) }}')
+        ]
+        short = shorten(value) if ":" in value else f"kg:{value}"
+        if short not in terms:
+            raise NotFoundError(f"The vocabulary has no term {value!r}.{suggest(short, terms)}")
+        return KG + short[3:]
+
+    def sparql(self, text: str) -> Rows | Triples:
+        """Ask any SPARQL query; the prefixes of this graph need not be declared.
+
+        Raises:
+            QueryError: The text is no query, calls SERVICE, or would write.
+        """
+        return self.store.query(text)
+
+    def find(self, text: str, *, limit: int = 10) -> list[Match]:
+        """Return the things whose names are nearest to a text, the best first."""
+        return search(self._names, text, limit=limit)
+
+    @cached_property
+    def _names(self) -> list[Name]:
+        rows = self.store.select(f"""
+            PREFIX kg: <{KG}> PREFIX rdfs: <{RDFS}>
+            SELECT ?id ?name (?form = ?id AS ?is_label)
+            WHERE {{
+              {{ ?id a ?class ; rdfs:label ?name BIND(?id AS ?form) }}
+              UNION {{ ?form kg:of ?id ; kg:written|kg:code ?name }}
+              UNION {{ ?id kg:title ?name BIND("" AS ?form) }}
+              ?id a ?kind .
+              {{ ?kind rdfs:subClassOf* kg:Entity }} UNION {{ ?kind rdfs:subClassOf* kg:Fact }} UNION {{ VALUES ?kind {{ kg:Source }} }}
+              FILTER(?kind NOT IN (kg:Link, kg:Tenure))
+            }} ORDER BY ?id ?name""")
+        return sorted({Name(str(id), str(name), is_label is True) for id, name, is_label in rows})
+
+    def to_dataset(self) -> rdflib.Dataset:
+        """Return the graph as an rdflib Dataset, whose queries still run in Oxigraph; pass them as text."""
+        return self.store.to_dataset()
+
+
+def _literal(param: Param, value: object) -> str:
+    text = str(value).lower() if isinstance(value, bool) else str(value)
+    checks: dict[str, Callable[[str], object]] = {
+        "date": date.fromisoformat,
+        "integer": int,
+        "decimal": Decimal,
+        "boolean": {"true": True, "false": False}.__getitem__,
+        "string": str,
+    }
+    try:
+        checks[param.type](text)
+    except (ValueError, KeyError, InvalidOperation) as exc:
+        example = {"date": "2021-03-18", "integer": "7", "decimal": "6.5", "boolean": "true or false"}[param.type]
+        raise CallError(f"The parameter {param.name!r} is a {param.type}, and {text!r} is none. Write it like {example}.") from exc
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("\r", "\\r")
+    return f'"{escaped}"' if param.type == "string" else f'"{escaped}"^^<{XSD}{param.type}>'
+
+
+def open_any(graph: Path | str | None = None, *, store: Path | str | None = None, sensitive: bool = False) -> Graph:
+    """Open a graph.
+
+    Args:
+        graph: Folder of Turtle and TriG files; without it, the graph that ships with the library.
+        store: Folder of a snapshot made by `kg build --out`, instead of a graph.
+        sensitive: Keep the facts that are marked sensitive.
+
+    Raises:
+        CallError: Both a graph and a store are given.
+        DataError: The files do not hold, or there is no snapshot.
+    """
+    if graph is not None and store is not None:
+        raise CallError("A graph and a store are given; give one of the two.")
+    if store is not None:
+        return Graph(open_snapshot(Path(store)))
+    return Graph(open_graph(Path(graph) if graph is not None else shipped("graph"), sensitive=sensitive))

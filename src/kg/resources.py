@@ -1,0 +1,28 @@
+"""Where the shipped ontology, graph and queries lie, in a wheel and in a checkout."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from importlib.resources import files
+from pathlib import Path
+
+DISTRIBUTION = "kg-commitments"
+
+
+def shipped(name: str) -> Path:
+    """Return a shipped folder: next to this file in a wheel, at the top of a checkout.
+
+    Args:
+        name: `ontology`, `graph` or `sparql`.
+
+    Example:
+        >>> (shipped("ontology") / "kg.ttl").is_file()
+        True
+    """
+    inside = Path(str(files("kg"))) / name
+    return inside if inside.is_dir() else Path(__file__).parents[2] / name
+
+
+def release() -> str:
+    """Return the version of this library, such as `0.1.0`."""
+    return version(DISTRIBUTION)

@@ -1,0 +1,104 @@
+"""Everything known of one thing as text: what it is, then each fact by date with its passage."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from pathlib import Path
+
+from kg.queries import Graph
+from kg.sources import read_documents, texts_by_source, to_link
+from kg.store import Value
+from kg.vocab import KG, RDFS, expand
+
+Record = dict[str, Value]
+
+
+def to_text(graph: Graph, id: str, folder: Path | None = None) -> str:
+    """Return all that a graph knows of a thing.
+
+    Args:
+        graph: The graph.
+        id: Short form or IRI; it must be in the graph.
+        folder: Folder of the source texts, for the words themselves.
+
+    Example:
+        >>> import kg
+        >>> print(to_text(kg.open(), "person:jeremy-wright").splitlines()[0])
+        Jeremy Wright
+    """
+    texts = texts_by_source(graph.store, read_documents(folder)) if folder else {}
+    own = _own(graph, id)
+    proof = defaultdict(list)
+    for row in graph.query("provenance").to_dicts():
+        proof[row["node_id"]].append(row)
+    lines = [_label(own), f"{_first(own, 'class')}  {_short(own, id)}", ""]
+    lines += [f"  {row['property_label']}: {row['value_label']}" for row in own if row["property"] not in _HEADER]
+    lines += _passages(proof.get(_short(own, id), []), texts)
+    for names in graph.query("names", node=id).to_dicts():
+        if names["name_kind"] != "label":
+            lines.append(f"  {names['name_kind']}: {names['name']}" + (f"  ({names['reported_in']})" if names["reported_in"] else ""))
+    for row in graph.query("facts", node=id).to_dicts():
+        lines += ["", f"{_day(row)}  {row['role_label']}: {row['label']}", f"    {row['fact']}"]
+        lines += _passages(proof.get(row["fact"], []), texts)
+    return "\n".join(lines).rstrip() + "\n"
+
+
+_HEADER = ("rdfs:label", "class", "kg:cites", "kg:start", "kg:end", "kg:sha256")
+
+
+def _own(graph: Graph, id: str) -> list[Record]:
+    """What the thing says of itself: labels instead of identifiers, values as they are."""
+    iri = expand(id)
+    query = f"""
+    PREFIX kg: <{KG}> PREFIX rdfs: <{RDFS}>
+    SELECT DISTINCT ?id ?property ?property_label ?value_label
+    WHERE {{
+      BIND(<{iri}> AS ?id)
+      {{
+        <{iri}> a ?class . ?class rdfs:label ?value_label
+        BIND("class" AS ?property) BIND("class" AS ?property_label)
+      }} UNION {{
+        <{iri}> rdfs:label ?value_label
+        BIND("rdfs:label" AS ?property) BIND("label" AS ?property_label)
+      }} UNION {{
+        <{iri}> ?property ?value . ?property rdfs:label ?property_label
+        FILTER(STRSTARTS(STR(?property), "{KG}"))
+        OPTIONAL {{ ?value rdfs:label ?label }}
+        BIND(COALESCE(?label, ?value) AS ?value_label)
+      }}
+    }} ORDER BY ?property ?value_label"""
+    return graph.store.select(query).to_dicts()
+
+
+def _label(own: list[Record]) -> str:
+    return _first(own, "rdfs:label")
+
+
+def _first(own: list[Record], property: str) -> str:
+    return next((str(row["value_label"]) for row in own if row["property"] == property), "")
+
+
+def _short(own: list[Record], id: str) -> str:
+    return str(own[0]["id"]) if own else id
+
+
+def _day(row: Record) -> str:
+    """The date of a fact, or the bounds that its event or publication sets."""
+    earliest, latest, by = row["earliest"], row["latest"], row["dated_by"]
+    if earliest is None and latest is None:
+        return "undated"
+    if earliest == latest:
+        return f"{earliest}" if by == "fact" else f"{earliest} ({by})"
+    span = f"{earliest} to {latest}" if earliest and latest else f"by {latest}" if latest else f"from {earliest}"
+    return span if by == "fact" else f"{span} ({by})"
+
+
+def _passages(rows: list[Record], texts: dict[str, str]) -> list[str]:
+    lines = []
+    for row in rows:
+        source, start, end = str(row["source"]), int(str(row["start"])), int(str(row["end"]))
+        link = to_link(*(str(row[name]) if row[name] else None for name in ("address", "starts_with", "ends_with")))
+        lines.append(f"    {source} {start}-{end}" + (f"  {link}" if link else ""))
+        if source in texts:
+            lines.append(f"      “{' '.join(texts[source][start:end].split())}”")
+    return lines

@@ -1,0 +1,435 @@
+"""Documents and their passages: offsets, digests, verification, and links to the words.
+
+Offsets count Unicode code points of the UTF-8 text from 0, the end is exclusive.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from statistics import median
+from urllib.parse import quote
+
+from kg.errors import CallError, DataError, NotFoundError
+from kg.store import Embedded, parse_file
+from kg.vocab import KG, PREFIXES, SLUG, shorten, suggest
+
+MAX_PASSAGE = 500
+"""The longest passage, in code points."""
+
+MAX_PROOF_WORDS = 3
+"""How many words `kg:startsWith` and `kg:endsWith` may quote."""
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A source text.
+
+    Args:
+        text: The whole text, line ends as in the file.
+        sha256: Digest of its UTF-8 bytes, in lower-case hexadecimal.
+    """
+
+    text: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A passage or region of furniture as the graph has it."""
+
+    id: str
+    source: str
+    start: int
+    end: int
+    sha256: str
+    is_furniture: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """How much of one article its facts prove.
+
+    Args:
+        source: Short form of the source.
+        words: Words of the article, furniture left out.
+        covered: Those of them that lie in a cited passage.
+        facts: Fact nodes of the source, values not counted.
+        passages: Cited passages.
+        median_length: Median length of a passage, in code points.
+        longest: Length of the longest, in code points.
+    """
+
+    source: str
+    words: int
+    covered: int
+    facts: int
+    passages: int
+    median_length: float
+    longest: int
+
+    @property
+    def share(self) -> float:
+        """The covered share of the words, 0 to 1."""
+        return self.covered / self.words if self.words else 1.0
+
+    @property
+    def facts_per_25_words(self) -> float:
+        """Fact nodes for every 25 words of the article."""
+        return 25 * self.facts / self.words if self.words else 0.0
+
+
+def digest(text: str) -> str:
+    """Return the SHA-256 of the UTF-8 form of a text, in lower-case hexadecimal.
+
+    Example:
+        >>> digest("abc")[:8]
+        'ba7816bf'
+    """
+    return sha256(text.encode()).hexdigest()
+
+
+def read_document(path: Path) -> Document:
+    """Read a source text.
+
+    Raises:
+        CallError: There is no such file, it is empty, or it is not UTF-8 text.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as exc:
+        raise CallError(f"The file {str(path)!r} cannot be read: {exc.strerror}.") from exc
+    try:
+        text = data.decode()
+    except UnicodeDecodeError as exc:
+        raise CallError(f"The file {str(path)!r} is not UTF-8 text: byte {exc.start} is no character. Convert it first.") from exc
+    if not text.strip():
+        raise CallError(f"The file {str(path)!r} holds no text.")
+    if "\x00" in text:
+        raise CallError(f"The file {str(path)!r} holds a null byte, so it is no text. Convert it first.")
+    return Document(text, sha256(data).hexdigest())
+
+
+def read_documents(folder: Path) -> dict[str, Document]:
+    """Return the texts of a folder by digest, whatever the files are called.
+
+    Files that are not UTF-8 text cannot be the text of a source and are passed over.
+
+    Raises:
+        CallError: There is no such folder, or no text in it.
+    """
+    if not folder.is_dir():
+        raise CallError(f"There is no folder {str(folder)!r} with source texts.")
+    documents = {}
+    for path in sorted(folder.iterdir()):
+        if path.is_file() and not path.name.startswith("."):
+            try:
+                document = read_document(path)
+            except CallError:
+                continue
+            documents[document.sha256] = document
+    if not documents:
+        raise CallError(f"The folder {str(folder)!r} holds no source text.")
+    return documents
+
+
+def to_link(address: str | None, starts_with: str | None = None, ends_with: str | None = None) -> str | None:
+    """Return the link that opens the public page at a passage, or None without an address.
+
+    Args:
+        address: Public address of the page.
+        starts_with: First words of the passage; without them the link opens the page at its top.
+        ends_with: Last words of the passage.
+
+    Sources:
+        URL Fragment Text Directives: https://wicg.github.io/scroll-to-text-fragment/
+
+    Example:
+        >>> to_link("https://example.org/a", "Some money", "to trusts")
+        'https://example.org/a#:~:text=Some%20money,to%20trusts'
+    """
+    if not address or not starts_with:
+        return address
+    words = [starts_with, ends_with] if ends_with else [starts_with]
+    return f"{address}#:~:text=" + ",".join(quote(word, safe="").replace("-", "%2D") for word in words)
+
+
+def find_words(document: Document, words: str) -> list[tuple[int, int]]:
+    """Return every span of the document that reads like the words, white space and quotation marks being alike.
+
+    Example:
+        >>> find_words(Document("a  b, a b", ""), "a b")
+        [(0, 4), (6, 9)]
+    """
+    parts = [re.escape(part) for part in _plain(words).split()]
+    if not parts:
+        return []
+    return [match.span() for match in re.finditer(r"\s+".join(parts), _plain(document.text))]
+
+
+def _plain(text: str) -> str:
+    """Fold typographic quotes, dashes and spaces one to one, so that offsets stay."""
+    return text.translate(_FOLDS)
+
+
+_FOLDS = str.maketrans({"“": '"', "”": '"', "‘": "'", "’": "'", "–": "-", "—": "-", "\u00a0": " ", "\u202f": " "})
+
+
+def proof_words(text: str) -> tuple[str, str | None]:
+    """Return the first and last words of a passage, three each at most and never the same word twice.
+
+    Example:
+        >>> proof_words("Some money will be given to trusts")
+        ('Some money will', 'given to trusts')
+        >>> proof_words("a fund")
+        ('a', 'fund')
+    """
+    words = text.split()
+    first = min(MAX_PROOF_WORDS, (len(words) + 1) // 2)
+    last = words[max(first, len(words) - MAX_PROOF_WORDS) :]
+    return " ".join(words[:first]), " ".join(last) or None
+
+
+def to_passage(slug: str, document: Document, start: int, end: int) -> str:
+    """Return a passage in Turtle, ready to paste into the file of its source.
+
+    Args:
+        slug: Slug of the source.
+        document: Its text.
+        start: First code point, from 0.
+        end: The code point after the last.
+
+    Raises:
+        CallError: The span crosses a paragraph break or is too long.
+    """
+    text = document.text[start:end]
+    if re.search(r"\n[ \t]*\n", text):
+        raise CallError("These words cross a paragraph break. Cite each paragraph by itself.")
+    if len(text) > MAX_PASSAGE:
+        raise CallError(
+            f"These words are {len(text)} characters long; a passage has at most {MAX_PASSAGE}. Cite the clause that carries the fact."
+        )
+    first, last = proof_words(text)
+    proof = f'kg:startsWith "{_escape(first)}"' + (f' ; kg:endsWith "{_escape(last)}"' if last else "")
+    return (
+        f"passage:{slug}-{start}-{end} a kg:Passage ; kg:source source:{slug} ; kg:start {start} ; kg:end {end} ;\n"
+        f"    kg:form code:narration ; {proof} ;\n"
+        f'    kg:sha256 "{digest(text)}" .\n'
+    )
+
+
+def _escape(text: str) -> str:
+    return text.replace("\\", "\\\\").replace('"', '\\"')
+
+
+def to_slug(text: str) -> str:
+    """Return a text as a slug: lower-case ASCII letters and digits with single hyphens.
+
+    Example:
+        >>> to_slug("Ministère de l’Éducation: a plan")
+        'ministere-de-l-education-a-plan'
+    """
+    plain = (letter for letter in unicodedata.normalize("NFKD", text.lower()) if not unicodedata.combining(letter))
+    return re.sub(r"[^a-z0-9]+", "-", "".join(plain)).strip("-")
+
+
+def spans_of(store: Embedded) -> list[Span]:
+    """Return every passage and region of furniture of a graph."""
+    query = """
+    SELECT ?id ?source ?start ?end ?sha256 (?class = kg:Furniture AS ?is_furniture)
+    WHERE { ?id a ?class ; kg:source ?source ; kg:start ?start ; kg:end ?end ; kg:sha256 ?sha256 }
+    ORDER BY ?source ?start ?end"""
+    return [Span(*row) for row in store.select(query)]  # type: ignore[arg-type]  # the shapes hold the types
+
+
+def texts_by_source(store: Embedded, documents: Mapping[str, Document]) -> dict[str, str]:
+    """Return the text of each source of the graph that is at hand, by short form."""
+    found = store.select("SELECT ?source ?sha256 WHERE { ?source a kg:Source ; kg:sha256 ?sha256 } ORDER BY ?source")
+    return {str(source): documents[str(sha)].text for source, sha in found if str(sha) in documents}
+
+
+def changed_passages(spans: Iterable[Span], texts: Mapping[str, str]) -> list[Span]:
+    """Return the spans whose text is not what their digest says."""
+    return [span for span in spans if span.source in texts and digest(texts[span.source][span.start : span.end]) != span.sha256]
+
+
+def crossing_passages(spans: Iterable[Span], texts: Mapping[str, str]) -> list[Span]:
+    """Return the passages that cross a paragraph break; furniture may."""
+    return [
+        span
+        for span in spans
+        if span.source in texts and not span.is_furniture and re.search(r"\n[ \t]*\n", texts[span.source][span.start : span.end])
+    ]
+
+
+def measure_coverage(store: Embedded, texts: Mapping[str, str]) -> list[Coverage]:
+    """Return the coverage of each source whose text is at hand, in the order of their names."""
+    cited = {row[0] for row in store.select("SELECT DISTINCT ?passage WHERE { ?fact kg:cites ?passage }")}
+    counts = {
+        row[0]: row[1]
+        for row in store.select("""
+        SELECT ?source (COUNT(DISTINCT ?fact) AS ?facts)
+        WHERE { GRAPH ?source { ?source a kg:Source . ?fact a ?class } ?class rdfs:subClassOf* kg:Fact }
+        GROUP BY ?source""")
+    }
+    spans = spans_of(store)
+    return [
+        _cover(
+            source,
+            text,
+            facts=int(str(counts.get(source, 0))),
+            passages=[span for span in spans if span.source == source and span.id in cited],
+            furniture=[span for span in spans if span.source == source and span.is_furniture],
+        )
+        for source, text in sorted(texts.items())
+    ]
+
+
+def _cover(source: str, text: str, *, facts: int, passages: list[Span], furniture: list[Span]) -> Coverage:
+    words = [word.span() for word in re.finditer(r"\S+", text)]
+    article = [word for word in words if not any(_within(word, span) for span in furniture)]
+    covered = sum(any(_touches(word, span) for span in passages) for word in article)
+    lengths = [span.end - span.start for span in passages] or [0]
+    return Coverage(source, len(article), covered, facts, len(passages), median(lengths), max(lengths))
+
+
+def _within(word: tuple[int, int], span: Span) -> bool:
+    return span.start <= word[0] and word[1] <= span.end
+
+
+def _touches(word: tuple[int, int], span: Span) -> bool:
+    """A passage covers a word if it holds its letters; a comma or quotation mark outside does not matter."""
+    return word[0] < span.end and span.start < word[1] and min(word[1], span.end) - max(word[0], span.start) >= (word[1] - word[0]) / 2
+
+
+def missing_sources(store: Embedded, texts: Mapping[str, str]) -> list[str]:
+    """Return the sources of the graph whose text is not at hand."""
+    return [
+        str(row[0]) for row in store.select("SELECT ?source WHERE { ?source a kg:Source } ORDER BY ?source") if str(row[0]) not in texts
+    ]
+
+
+def register(document: Document, graph: Path, *, slug: str | None = None, title: str | None = None, address: str | None = None) -> Path:
+    """Write the file of a new source: its graph with digest and length, and an example of furniture to fill in.
+
+    Args:
+        document: The text.
+        graph: Folder of the graph.
+        slug: Publisher and subject; without it, made of the title or of the first words of the text.
+        title: Title of the public page.
+        address: Public address of the page.
+
+    Returns:
+        The new file.
+
+    Raises:
+        CallError: The text or the slug is registered already, or the slug is none.
+        DataError: The file cannot be written.
+    """
+    for known, sha in read_registered(graph).items():
+        if sha == document.sha256:
+            raise CallError(f"This text is registered already, as source:{known}.")
+    name = slug or to_slug(" ".join((title or document.text).split()[:6]))
+    if not re.fullmatch(SLUG, name):
+        raise CallError(f"{name!r} is no slug. Give --slug publisher-subject, in lower-case letters, digits and hyphens.")
+    path = graph / "sources" / f"{name}.trig"
+    if path.exists():
+        raise CallError(f"The file {str(path)!r} exists already. Give another --slug.")
+    text = _trig(name, document, title, address)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, "utf-8")
+    except OSError as exc:
+        raise DataError(f"The file {str(path)!r} cannot be written: {exc.strerror}.") from exc
+    return path
+
+
+def _trig(slug: str, document: Document, title: str | None, address: str | None) -> str:
+    optional = f'        kg:title "{_escape(title)}" ;\n' if title else ""
+    optional += f'        kg:address "{_escape(address)}"^^xsd:anyURI ;\n' if address else ""
+    optional += '        kg:origin "bibliography found elsewhere, not in the text" ;\n' if optional else ""
+    prefixes = "".join(f"@prefix {name}: <{iri}> .\n" for name, iri in PREFIXES.items())
+    label = _escape(title or slug.replace("-", " ").capitalize())
+    return (
+        f"{prefixes}\nsource:{slug} {{\n\n"
+        f"    source:{slug} a kg:Source ;\n"
+        f'        rdfs:label "{label[:200]}" ;\n{optional}'
+        f"        kg:length {len(document.text)} ;\n"
+        f'        kg:sha256 "{document.sha256}" .\n\n'
+        '    # What of the page is not the article? kg cite SOURCE "words" gives start, end and digest of a region:\n'
+        f"    # furniture:{slug}-0-10 a kg:Furniture ; kg:source source:{slug} ; kg:start 0 ; kg:end 10 ;\n"
+        '    #     kg:kind code:navigation ; kg:holds "a name or date that occurs only there" ; kg:sha256 "..." .\n\n'
+        "    # What does the article say? CONTRIBUTING.md leads through it.\n}\n"
+    )
+
+
+def read_registered(graph: Path) -> dict[str, str]:
+    """Return the digest of every source of a graph folder by slug, without checking or building anything.
+
+    Raises:
+        ParseError: A file is not TriG.
+    """
+    found = {}
+    for path in sorted(graph.rglob("*.trig")):
+        for quad in parse_file(path):
+            if quad.predicate.value == KG + "sha256" and quad.subject == quad.graph_name:
+                found[shorten(str(quad.subject)[1:-1]).partition(":")[2]] = str(getattr(quad.object, "value", ""))
+    return found
+
+
+def cite(graph: Path, source: str, words: str, folder: Path | None) -> str:
+    """Return the passage of some words in Turtle, with a comment where they occur more than once.
+
+    Args:
+        graph: Folder of the graph.
+        source: Slug or short form of the source, or the file of its text.
+        words: The words as they stand in the text; white space and the shape of quotation marks do not matter.
+        folder: Folder of the source texts; not needed when `source` is a file.
+
+    Raises:
+        NotFoundError: No such source, or no such words; the message has the nearest.
+        CallError: The text is not at hand, or the words cross a paragraph break or are too long.
+    """
+    slug, document = _cited(graph, source, folder)
+    spans = find_words(document, words)
+    if not spans:
+        raise NotFoundError(f"The words {words!r} do not occur in source:{slug}.{_nearest_words(document, words)}")
+    passages = [to_passage(slug, document, start, end) for start, end in spans]
+    if len(passages) == 1:
+        return passages[0]
+    note = f"# The words occur {len(passages)} times; keep the passage that is meant, or cite more words.\n"
+    return note + "\n".join(passages)
+
+
+def _cited(graph: Path, source: str, folder: Path | None) -> tuple[str, Document]:
+    registered = read_registered(graph)
+    slug = source.removeprefix("source:")
+    if slug not in registered and Path(source).is_file():
+        document = read_document(Path(source))
+        found = [name for name, sha in registered.items() if sha == document.sha256]
+        if not found:
+            raise NotFoundError(f"The text {source!r} is not registered. Register it with kg source {source}.")
+        return found[0], document
+    if slug not in registered:
+        raise NotFoundError(f"There is no source {source!r}.{suggest(slug, registered)}")
+    if folder is None:
+        raise CallError("The words are looked up in the text of the source. Say where the texts are with --sources DIR.")
+    documents = read_documents(folder)
+    if registered[slug] not in documents:
+        raise CallError(f"No file of {str(folder)!r} is the text of source:{slug}: none has its digest.")
+    return slug, documents[registered[slug]]
+
+
+def _nearest_words(document: Document, words: str) -> str:
+    """Show the longest beginning of the words that does occur, which is where they part from the text."""
+    parts = words.split()
+    for count in range(len(parts) - 1, 0, -1):
+        if spans := find_words(document, " ".join(parts[:count])):
+            start, end = spans[0]
+            following = " ".join(document.text[end : end + 60].split()[:3])
+            return f" {' '.join(parts[:count])!r} occurs at {start} and goes on with {following!r}."
+    return " Not even the first of them occurs."

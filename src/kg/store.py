@@ -1,0 +1,351 @@
+"""One interface to a graph that answers SPARQL, and the engine inside the process.
+
+Facts lie in named graphs, so every query sees the union of all graphs as its default graph.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+import pyoxigraph as ox
+
+from kg.errors import DataError, ParseError, QueryError
+from kg.vocab import PREFIXES, XSD, prologue, shorten
+
+if TYPE_CHECKING:
+    import rdflib
+
+Value = str | int | float | bool | Decimal | date | None
+"""A cell of a result: an IRI in its short form, a literal as its Python value, or None where it is unbound."""
+
+RDF_FORMATS = {
+    "ttl": ox.RdfFormat.TURTLE,
+    "nt": ox.RdfFormat.N_TRIPLES,
+    "jsonld": ox.RdfFormat.JSON_LD,
+}
+STANDARD_RESULTS = {
+    "xml": ox.QueryResultsFormat.XML,
+    "srj": ox.QueryResultsFormat.JSON,
+}
+RECORD_FORMATS = ("csv", "tsv", "json", "jsonl")
+
+_CASTS: dict[str, Callable[[str], Value]] = {
+    XSD + "integer": int,
+    XSD + "decimal": Decimal,
+    XSD + "double": float,
+    XSD + "boolean": lambda text: text in ("true", "1"),
+    XSD + "date": date.fromisoformat,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """The answer of a SELECT query: named columns and rows of plain Python values.
+
+    Example:
+        >>> rows = Rows(("pledge", "amount"), (("pledge:x", Decimal("5")),))
+        >>> rows.to_dicts()
+        [{'pledge': 'pledge:x', 'amount': Decimal('5')}]
+        >>> [amount for _, amount in rows]
+        [Decimal('5')]
+    """
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Value, ...], ...]
+
+    def __iter__(self) -> Iterator[tuple[Value, ...]]:
+        return iter(self.rows)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def to_dicts(self) -> list[dict[str, Value]]:
+        """Return a dict for each row, with the columns as keys."""
+        return [dict(zip(self.columns, row, strict=True)) for row in self.rows]
+
+    def to_text(self, format: str) -> str:
+        """Return the rows as `csv`, `tsv`, `json` or `jsonl`.
+
+        Decimals keep their digits: they are numbers in JSON when they are whole, and strings when they are not, since
+        a JSON number would pass through binary floating point.
+
+        Raises:
+            CallError: The format is none of those.
+        """
+        if format in ("csv", "tsv"):
+            out = io.StringIO()
+            writer = csv.writer(out, delimiter="," if format == "csv" else "\t", lineterminator="\n")
+            writer.writerow(self.columns)
+            writer.writerows([_cell(value) for value in row] for row in self.rows)
+            return out.getvalue()
+        records = [{key: _json(value) for key, value in record.items()} for record in self.to_dicts()]
+        if format == "jsonl":
+            return "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records)
+        return json.dumps(records, ensure_ascii=False, indent=2) + "\n"
+
+
+def _cell(value: Value) -> Value:
+    return f"{value:f}" if isinstance(value, Decimal) else value
+
+
+def _json(value: Value) -> str | int | float | bool | None:
+    if isinstance(value, Decimal):
+        return int(value) if value == value.to_integral_value() else f"{value:f}"
+    return value.isoformat() if isinstance(value, date) else value
+
+
+@dataclass(frozen=True, slots=True)
+class Triples:
+    """The answer of a CONSTRUCT or DESCRIBE query.
+
+    Example:
+        >>> Triples(()).to_text("nt")
+        ''
+    """
+
+    triples: tuple[ox.Triple, ...]
+
+    def __iter__(self) -> Iterator[ox.Triple]:
+        return iter(self.triples)
+
+    def __len__(self) -> int:
+        return len(self.triples)
+
+    def to_text(self, format: str) -> str:
+        """Return the triples as `ttl`, `nt` or `jsonld`, the same text for the same triples."""
+        ordered = sorted(self.triples, key=str)
+        prefixes = {name: iri for name, iri in PREFIXES.items() if any(iri in str(triple) for triple in ordered)}
+        data = ox.serialize(ordered, format=RDF_FORMATS[format], prefixes=prefixes if format != "nt" else None)
+        assert data is not None, "without an output, serialize returns the bytes"
+        return data.decode()
+
+
+class Store(Protocol):
+    """A graph that answers SPARQL 1.1 queries."""
+
+    def query(self, query: str) -> Rows | Triples:
+        """Return the rows of SELECT, one row with the column `answer` for ASK, the triples of CONSTRUCT or DESCRIBE."""
+
+    def select(self, query: str) -> Rows:
+        """Return the rows of a SELECT or ASK query."""
+
+    def serialize(self, query: str, format: str) -> bytes:
+        """Return the answer of SELECT or ASK in a W3C format, `xml` or `srj` (JSON), with full IRIs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """Oxigraph inside this process, in memory.
+
+    Example:
+        >>> Embedded.from_quads(()).select("SELECT (1 + 1 AS ?two) WHERE {}").to_dicts()
+        [{'two': 2}]
+    """
+
+    engine: ox.Store
+
+    @classmethod
+    def from_quads(cls, quads: Iterable[ox.Quad]) -> Embedded:
+        """Return a store that holds these quads."""
+        engine = ox.Store()
+        engine.bulk_extend(quads)
+        return cls(engine)
+
+    @classmethod
+    def from_file(cls, path: Path) -> Embedded:
+        """Load a file of N-Quads.
+
+        Raises:
+            DataError: The file is missing or is not N-Quads.
+        """
+        engine = ox.Store()
+        try:
+            engine.bulk_load(path=str(path), format=ox.RdfFormat.N_QUADS)
+        except (OSError, SyntaxError) as exc:
+            raise DataError(f"The snapshot file {str(path)!r} cannot be read: {exc}. Build it again.") from exc
+        return cls(engine)
+
+    @classmethod
+    def from_lines(cls, lines: Iterable[str]) -> Embedded:
+        """Return a store of these lines of N-Quads."""
+        engine = ox.Store()
+        engine.bulk_load("".join(lines), format=ox.RdfFormat.N_QUADS)
+        return cls(engine)
+
+    def extend(self, quads: Iterable[ox.Quad]) -> None:
+        """Add quads; only the build does so, before anyone reads."""
+        self.engine.extend(quads)
+
+    def query(self, query: str) -> Rows | Triples:
+        """Return rows, or the triples of CONSTRUCT and DESCRIBE, as `Store` says.
+
+        Raises:
+            QueryError: The text is no query, or one that is not allowed.
+        """
+        answer = self._run(query)
+        if isinstance(answer, ox.QueryBoolean):
+            return Rows(("answer",), ((bool(answer),),))
+        if isinstance(answer, ox.QueryTriples):
+            return Triples(tuple(answer))
+        columns = tuple(variable.value for variable in answer.variables)
+        return Rows(columns, tuple(tuple(_to_python(term) for term in row) for row in answer))
+
+    def select(self, query: str) -> Rows:
+        """Return the rows of SELECT or ASK, as `Store` says.
+
+        Raises:
+            QueryError: The text is no such query.
+        """
+        answer = self.query(query)
+        if isinstance(answer, Triples):
+            raise QueryError("The query builds triples where rows are wanted. Write SELECT.")
+        return answer
+
+    def serialize(self, query: str, format: str) -> bytes:
+        """Return SELECT or ASK in `xml` or `srj`, as `Store` says.
+
+        Raises:
+            QueryError: The text is no such query.
+        """
+        answer = self._run(query)
+        if isinstance(answer, ox.QueryTriples):
+            raise QueryError(f"The query builds triples, which cannot be written as {format!r}. Ask for ttl, nt or jsonld.")
+        data = answer.serialize(format=STANDARD_RESULTS[format])
+        assert data is not None, "without an output, serialize returns the bytes"
+        return data
+
+    def terms(self, query: str) -> Iterator[tuple[ox.NamedNode | ox.Literal | None, ...]]:
+        """Yield the rows of a SELECT query as terms of the engine, for the build."""
+        answer = self._run(query)
+        assert isinstance(answer, ox.QuerySolutions), "the build asks SELECT queries only"
+        for row in answer:
+            yield tuple(row)
+
+    def to_dataset(self) -> rdflib.Dataset:
+        """Return the graph as an rdflib Dataset over the same memory, for notebooks.
+
+        Its queries run in Oxigraph. Pass them as text: a query that rdflib has prepared bypasses the engine.
+        """
+        import rdflib
+        from oxrdflib import OxigraphStore
+
+        return rdflib.Dataset(store=OxigraphStore(store=self.engine), default_union=True)
+
+    def _run(self, query: str) -> ox.QuerySolutions | ox.QueryBoolean | ox.QueryTriples:
+        refuse_service(query)
+        try:
+            return self._evaluate(query)
+        except SyntaxError as exc:
+            # The prefixes of this graph need not be declared; a second try with them keeps the line numbers.
+            try:
+                return self._evaluate(prologue() + query)
+            except SyntaxError:
+                raise QueryError(_syntax_message(query, str(exc))) from exc
+
+    def _evaluate(self, query: str) -> ox.QuerySolutions | ox.QueryBoolean | ox.QueryTriples:
+        try:
+            return self.engine.query(query, use_default_graph_as_union=True)
+        except (ValueError, RuntimeError, OSError) as exc:
+            raise QueryError(f"The query cannot be answered: {exc}.") from exc
+
+
+def _syntax_message(query: str, message: str) -> str:
+    """Say where the query stops being SPARQL; the engine's list of what it expected is too long to read."""
+    where = re.match(r"error at (\d+):(\d+): (.*)", message, re.DOTALL)
+    if where is None:
+        return f"The query is not SPARQL: {message}."
+    line, column = int(where[1]), int(where[2])
+    text = query.splitlines()[line - 1 : line] or [""]
+    return f"The query is not SPARQL at line {line}, column {column}: {text[0].strip()[:80]!r}. Mend it there or just before."
+
+
+def _to_python(term: object) -> Value:
+    if isinstance(term, ox.NamedNode):
+        return shorten(term.value)
+    if isinstance(term, ox.Literal):
+        cast = _CASTS.get(term.datatype.value)
+        try:
+            return cast(term.value) if cast else term.value
+        except (ValueError, ArithmeticError):
+            return term.value
+    return None if term is None else str(term)
+
+
+_TOKENS = re.compile(
+    r"""(?P<skip>
+        \"\"\"(?:[^\"\\]|\\.|\"(?!\"\"))*\"\"\" | '''(?:[^'\\]|\\.|'(?!''))*'''
+      | "(?:[^"\\\n]|\\.)*" | '(?:[^'\\\n]|\\.)*'
+      | <[^<>"{}|^`\\\s]*> | \#[^\n]* | [?$]\w+ | @[A-Za-z-]+
+      | [\w.-]*:[\w.:%\\-]*
+      )|(?P<word>[A-Za-z_]\w*)""",
+    re.VERBOSE | re.DOTALL,
+)
+
+
+def refuse_service(query: str) -> None:
+    """Refuse a query that would make the engine call other hosts.
+
+    Strings, comments, IRIs, variables and prefixed names are skipped, so the word itself is free in all of those.
+
+    Raises:
+        QueryError: The query holds the keyword SERVICE.
+
+    Sources:
+        SPARQL 1.1 grammar, section 19.8: https://www.w3.org/TR/sparql11-query/#sparqlGrammar
+    """
+    for match in _TOKENS.finditer(query):
+        if (match["word"] or "").upper() == "SERVICE":
+            line = query.count("\n", 0, match.start()) + 1
+            raise QueryError(f"The query calls SERVICE at line {line}, which would reach for other hosts. Take it out.")
+
+
+def parse_file(path: Path) -> list[ox.Quad]:
+    """Return the quads of a Turtle or TriG file.
+
+    Raises:
+        ParseError: The file cannot be read or is not what its suffix says; the message has the line.
+    """
+    format = {".ttl": ox.RdfFormat.TURTLE, ".trig": ox.RdfFormat.TRIG}[path.suffix]
+    try:
+        return list(ox.parse(path.read_bytes(), format=format))
+    except OSError as exc:
+        raise ParseError(f"{path}: the file cannot be read: {exc.strerror}.") from exc
+    except SyntaxError as exc:
+        raise ParseError(f"{path}:{exc.lineno or 1}: this is not {path.suffix[1:].replace('ttl', 'turtle')}: {exc.msg}") from exc
+    except ValueError as exc:
+        raise ParseError(f"{path}:1: the file is not UTF-8 text: {exc}") from exc
+
+
+def to_lines(quads: Iterable[ox.Quad]) -> list[str]:
+    """Return the quads as sorted lines of N-Quads, the same for the same set whatever its order."""
+    data = ox.serialize(quads, format=ox.RdfFormat.N_QUADS)
+    assert data is not None, "without an output, serialize returns the bytes"
+    return sorted(set(data.decode().splitlines(keepends=True)))
+
+
+def to_rdflib(quads: Iterable[ox.Quad]) -> rdflib.Graph:
+    """Return the triples of the quads as one rdflib Graph, for the validation with SHACL."""
+    import rdflib
+
+    def convert(term: object) -> rdflib.term.Node:
+        if isinstance(term, ox.NamedNode):
+            return rdflib.URIRef(term.value)
+        if isinstance(term, ox.Literal):
+            language = term.language
+            return rdflib.Literal(term.value, lang=language, datatype=None if language else rdflib.URIRef(term.datatype.value))
+        assert isinstance(term, ox.BlankNode), f"RDF 1.1 has no other term: {term!r}"
+        return rdflib.BNode(term.value)
+
+    graph = rdflib.Graph()
+    for quad in quads:
+        graph.add((convert(quad.subject), convert(quad.predicate), convert(quad.object)))
+    return graph

@@ -1,0 +1,62 @@
+"""Names for search: ranked and tolerant of typing errors."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Name:
+    """A name that a node goes by."""
+
+    id: str
+    name: str
+    is_label: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A node that a search found.
+
+    Args:
+        id: Short form.
+        label: Its label.
+        name: The name that matched.
+        score: 0 to 100; 100 for the very name.
+    """
+
+    id: str
+    label: str
+    name: str
+    score: float
+
+
+def search(names: Sequence[Name], text: str, *, limit: int = 10, cutoff: float = 70.0) -> list[Match]:
+    """Return the nodes whose names are nearest to a text, the best first, each once.
+
+    Args:
+        names: Names to search.
+        text: What was typed, in any case.
+        limit: How many to return at most.
+        cutoff: The least score, 0 to 100.
+
+    Sources:
+        The score is the weighted ratio of RapidFuzz: https://rapidfuzz.github.io/RapidFuzz/Usage/fuzz.html#wratio
+
+    Example:
+        >>> names = [Name("person:matt-hancock", "Matt Hancock", True), Name("event:x", "A speech", True)]
+        >>> [match.id for match in search(names, "mat hancok")]
+        ['person:matt-hancock']
+    """
+    from rapidfuzz import fuzz, process, utils
+
+    labels = {name.id: name.name for name in names if name.is_label}
+    found = process.extract(
+        text, [name.name for name in names], scorer=fuzz.WRatio, processor=utils.default_process, score_cutoff=cutoff, limit=None
+    )
+    ranked = sorted((-round(score, 1), len(name), names[index].id, index) for name, score, index in found)
+    best: dict[str, Match] = {}
+    for negative, _, id, index in ranked:
+        best.setdefault(id, Match(id, labels.get(id, id), names[index].name, -negative))
+    return list(best.values())[:limit]
