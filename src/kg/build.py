@@ -266,7 +266,7 @@ def write(lines: list[str], manifest: dict[str, Any], out: Path) -> Path:
     Raises:
         DataError: The folder cannot be written.
     """
-    name = manifest["sha256"][:16] + ("-sensitive" if manifest["sensitive"] else "")
+    name: str = manifest["sha256"][:16] + ("-sensitive" if manifest["sensitive"] else "")
     try:
         out.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".build-", dir=out) as temporary:
@@ -274,15 +274,25 @@ def write(lines: list[str], manifest: dict[str, Any], out: Path) -> Path:
             draft.mkdir()
             (draft / "quads.nq").write_text("".join(lines), "utf-8")
             (draft / "manifest.json").write_text(json.dumps(manifest, indent=2, sort_keys=True) + "\n", "utf-8")
-            if (out / name).exists():
-                shutil.rmtree(out / name)
-            draft.rename(out / name)
+            _put_in_place(draft, out / name)
             pointer = Path(temporary) / "CURRENT"
             pointer.write_text(name + "\n", "utf-8")
             os.replace(pointer, out / "CURRENT")
     except OSError as exc:
         raise DataError(f"The snapshot cannot be written to {str(out)!r}: {exc.strerror}.") from exc
     return out / name
+
+
+def _put_in_place(draft: Path, target: Path) -> None:
+    """Move a snapshot to its name; one that is there already and whole has the same content and stays."""
+    if target.exists() and any(_read(target / name) != _read(draft / name) for name in ("quads.nq", "manifest.json")):
+        target.rename(draft.with_name("damaged"))
+    if not target.exists():
+        draft.rename(target)
+
+
+def _read(path: Path) -> bytes | None:
+    return path.read_bytes() if path.is_file() else None
 
 
 def read_manifest(folder: Path) -> dict[str, Any] | None:

@@ -127,8 +127,8 @@ def _print(text: str) -> None:
 # ---------------------------------------------------------------- tables
 
 
-def _print_rows(rows: Rows, format: Format | None, title: str | None = None) -> None:
-    if (format or (Format.table if sys.stdout.isatty() else Format.csv)) is not Format.table:
+def _print_rows(rows: Rows, format: Format | None, *, title: str | None = None, note: str = "") -> None:
+    if not _is_table(format):
         _print(rows.to_text((format or Format.csv).value))
         return
     from rich.console import Console
@@ -138,19 +138,38 @@ def _print_rows(rows: Rows, format: Format | None, title: str | None = None) -> 
     table = Table(
         title=Text(title) if title else None, title_justify="left", title_style="bold", header_style="bold", pad_edge=False, box=None
     )
-    shown = [index for index, _ in enumerate(rows.columns) if any(row[index] is not None for row in rows)] or list(range(len(rows.columns)))
-    for index in shown:
+    for index, column in enumerate(rows.columns):
         is_number = any(isinstance(row[index], int | float | Decimal) for row in rows)
-        table.add_column(rows.columns[index], justify="right" if is_number else "left", overflow="fold")
+        table.add_column(column.replace("_", " "), justify="right" if is_number else "left", overflow="fold")
     for row in rows:
-        table.add_row(*(Text(to_cell(row[index])) for index in shown))
+        table.add_row(*(Text(to_cell(value)) for value in row))
     console = Console(width=None if sys.stdout.isatty() else 140, highlight=False)
     console.print(table)
-    empty = len(rows.columns) - len(shown)
-    note = f"{len(rows)} row{'' if len(rows) == 1 else 's'}" + (
-        f"; {empty} empty column{'' if empty == 1 else 's'} not shown" if empty else ""
+    console.print(Text(f"{len(rows)} row{'' if len(rows) == 1 else 's'}{note}"), style="dim")
+
+
+def _is_table(format: Format | None) -> bool:
+    return (format or (Format.table if sys.stdout.isatty() else Format.csv)) is Format.table
+
+
+def _print_answer(opened: Graph, found: Query, rows: Rows, format: Format | None) -> None:
+    """A person sees the columns of the table, with labels where the records have short forms."""
+    if not _is_table(format) or not found.table:
+        _print_rows(rows, format, title=found.summary)
+        return
+    kept = [rows.columns.index(name) for name in found.table]
+    shown = [index for index in kept if any(row[index] is not None for row in rows)] or kept
+    keys = {column.name for column in found.columns if column.name == found.table[-1]}
+    labels = opened.labels(row[index] for row in rows for index in shown if rows.columns[index] not in keys)
+    view = Rows(
+        tuple(rows.columns[index] for index in shown),
+        tuple(
+            tuple(labels.get(row[index], row[index]) if rows.columns[index] not in keys else row[index] for index in shown) for row in rows
+        ),
     )
-    console.print(Text(note), style="dim")
+    hidden = [column for index, column in enumerate(rows.columns) if index not in shown]
+    note = f"; not shown: {', '.join(hidden)} (--format csv has them)" if hidden else ""
+    _print_rows(view, format, title=found.summary, note=note)
 
 
 def to_cell(value: Value) -> str:
@@ -291,7 +310,7 @@ def query(
         raise CallError(
             f"The query answers with rows, which cannot be written as {format.value!r}. Ask for table, csv, tsv, json, jsonl, xml or srj."
         )
-    _print_rows(answer, format, found.summary)
+    _print_answer(opened, found, answer, format)
 
 
 def _find_query(name: str) -> Query:

@@ -10,7 +10,7 @@ Sources:
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal, InvalidOperation
@@ -23,7 +23,7 @@ import yaml
 from kg.build import Snapshot, open_graph, open_snapshot
 from kg.errors import CallError, DataError, NotFoundError
 from kg.resources import shipped
-from kg.store import Embedded, Rows, Triples
+from kg.store import Embedded, Rows, Triples, Value
 from kg.table import Match, Name, search
 from kg.vocab import CODE, ID, KG, RDFS, XSD, expand, shorten, suggest
 
@@ -56,7 +56,7 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A question of the catalogue."""
+    """A question of the catalogue; `table` names the columns that a person sees first, the records have them all."""
 
     name: str
     summary: str
@@ -65,6 +65,7 @@ class Query:
     columns: tuple[Column, ...]
     tags: tuple[str, ...]
     text: str
+    table: tuple[str, ...] = ()
 
     def bind(self, terms: Mapping[str, str]) -> str:
         """Return the query with terms in SPARQL syntax in place of UNDEF."""
@@ -86,10 +87,10 @@ def read_query(path: Path) -> Query:
         head = yaml.load(header, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 # both are safe loaders
         params = tuple(Param(name, p["type"], p["doc"], p.get("class"), p.get("list")) for name, p in head.get("params", {}).items())
         columns = tuple(Column(name, c["type"], c["doc"], c.get("unit")) for name, c in head["columns"].items())
-        return Query(path.stem, head["summary"], head["description"], params, columns, tuple(head["tags"]), text)
+        return Query(path.stem, head["summary"], head["description"], params, columns, tuple(head["tags"]), text, tuple(head["table"]))
     except (yaml.YAMLError, KeyError, AttributeError, TypeError) as exc:
         raise DataError(
-            f"{path}: the #+ header is not complete: {exc!r}. It needs summary, description, params, columns and tags."
+            f"{path}: the #+ header is not complete: {exc!r}. It needs summary, description, params, columns, table and tags."
         ) from exc
 
 
@@ -194,14 +195,16 @@ class Graph:
         return str(iri)
 
     def _nearest(self, text: str, class_name: str | None) -> str:
+        """The nearest slug of the class that was meant, or else the nearest name."""
         of_class = f"a/<{RDFS}subClassOf>* <{KG}{class_name}>" if class_name not in (None, "Node") else "a ?class"
-        ids = [
-            str(row[0]) for row in self.store.select(f'SELECT DISTINCT ?id WHERE {{ ?id {of_class} FILTER(STRSTARTS(STR(?id), "{ID}")) }}')
-        ]
-        if hint := suggest(text, ids):
-            return hint
+        rows = self.store.select(f'SELECT DISTINCT ?id WHERE {{ ?id {of_class} FILTER(STRSTARTS(STR(?id), "{ID}")) }}')
+        meant, colon, slug = text.partition(":")
+        ids = [str(row[0]) for row in rows]
+        same = {id.partition(":")[2]: id for id in ids if not colon or id.startswith(meant + ":")}
+        if hint := suggest(slug if colon else text, same):
+            return hint.replace(repr(hint.split("'")[1]), repr(same[hint.split("'")[1]]))
         wanted = set(ids)
-        found = [match.id for match in self.find(text.partition(":")[2] or text, limit=50) if match.id in wanted]
+        found = [match.id for match in self.find(slug or text, limit=50) if match.id in wanted and match.score >= 80]
         return f" Did you mean {found[0]!r}?" if found else " kg find TEXT searches by name."
 
     def _code(self, param: Param, value: str) -> str:
@@ -236,6 +239,23 @@ class Graph:
         """
         return self.store.query(text)
 
+    def labels(self, values: Iterable[Value]) -> dict[Value, str]:
+        """Return the label of every value that is the short form of a thing.
+
+        Example:
+            >>> import kg
+            >>> kg.open().labels(["person:matt-hancock", 7])
+            {'person:matt-hancock': 'Matt Hancock'}
+        """
+        things = {value: iri for value in values if isinstance(value, str) and (iri := expand(value))}
+        if not things:
+            return {}
+        listed = " ".join(f"<{iri}>" for iri in sorted(things.values()))
+        return {
+            id: str(label)
+            for id, label in self.store.select(f"SELECT ?id ?label WHERE {{ VALUES ?id {{ {listed} }} ?id <{RDFS}label> ?label }}")
+        }
+
     def find(self, text: str, *, limit: int = 10) -> list[Match]:
         """Return the things whose names are nearest to a text, the best first."""
         return search(self._names, text, limit=limit)
@@ -244,16 +264,16 @@ class Graph:
     def _names(self) -> list[Name]:
         rows = self.store.select(f"""
             PREFIX kg: <{KG}> PREFIX rdfs: <{RDFS}>
-            SELECT ?id ?name (?form = ?id AS ?is_label)
+            SELECT ?id ?name ?is_label ?is_entity
             WHERE {{
-              {{ ?id a ?class ; rdfs:label ?name BIND(?id AS ?form) }}
-              UNION {{ ?form kg:of ?id ; kg:written|kg:code ?name }}
-              UNION {{ ?id kg:title ?name BIND("" AS ?form) }}
-              ?id a ?kind .
-              {{ ?kind rdfs:subClassOf* kg:Entity }} UNION {{ ?kind rdfs:subClassOf* kg:Fact }} UNION {{ VALUES ?kind {{ kg:Source }} }}
-              FILTER(?kind NOT IN (kg:Link, kg:Tenure))
+              {{ ?id rdfs:label ?name BIND(true AS ?is_label) }}
+              UNION {{ ?form kg:of ?id ; kg:written|kg:code ?name BIND(false AS ?is_label) }}
+              UNION {{ ?id kg:title ?name BIND(false AS ?is_label) }}
+              ?id a ?class .
+              {{ ?class rdfs:subClassOf* kg:Entity BIND(true AS ?is_entity) }}
+              UNION {{ VALUES ?class {{ kg:Source kg:Pledge kg:Statement kg:Outcome kg:Conflict kg:Absence }} BIND(false AS ?is_entity) }}
             }} ORDER BY ?id ?name""")
-        return sorted({Name(str(id), str(name), is_label is True) for id, name, is_label in rows})
+        return sorted({Name(str(id), str(name), label is True, entity is True) for id, name, label, entity in rows})
 
     def to_dataset(self) -> rdflib.Dataset:
         """Return the graph as an rdflib Dataset, whose queries still run in Oxigraph; pass them as text."""

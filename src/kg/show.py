@@ -61,8 +61,9 @@ def _own(graph: Graph, id: str) -> list[Record]:
         <{iri}> rdfs:label ?value_label
         BIND("rdfs:label" AS ?property) BIND("label" AS ?property_label)
       }} UNION {{
-        <{iri}> ?property ?value . ?property rdfs:label ?property_label
-        FILTER(STRSTARTS(STR(?property), "{KG}"))
+        <{iri}> ?property ?value ; a ?class . ?property rdfs:label ?property_label
+        FILTER(STRSTARTS(STR(?property), "{KG}") && ?property NOT IN (kg:odsCode, kg:wikidata))
+        FILTER(!EXISTS {{ ?property rdfs:subPropertyOf kg:tie }} || !EXISTS {{ ?class rdfs:subClassOf* kg:Entity }})
         OPTIONAL {{ ?value rdfs:label ?label }}
         BIND(COALESCE(?label, ?value) AS ?value_label)
       }}

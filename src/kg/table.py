@@ -8,11 +8,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, order=True)
 class Name:
-    """A name that a node goes by."""
+    """A name that a node goes by; the label of a fact is a sentence and weighs less than the name of an entity."""
 
     id: str
     name: str
     is_label: bool
+    is_entity: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,10 @@ class Match:
     score: float
 
 
+FACT_WEIGHT = 0.85
+"""What the score of a fact is multiplied by, so that entities of like score come first."""
+
+
 def search(names: Sequence[Name], text: str, *, limit: int = 10, cutoff: float = 70.0) -> list[Match]:
     """Return the nodes whose names are nearest to a text, the best first, each once.
 
@@ -45,7 +50,7 @@ def search(names: Sequence[Name], text: str, *, limit: int = 10, cutoff: float =
         The score is the weighted ratio of RapidFuzz: https://rapidfuzz.github.io/RapidFuzz/Usage/fuzz.html#wratio
 
     Example:
-        >>> names = [Name("person:matt-hancock", "Matt Hancock", True), Name("event:x", "A speech", True)]
+        >>> names = [Name("person:matt-hancock", "Matt Hancock", True, True), Name("event:x", "A speech", True, True)]
         >>> [match.id for match in search(names, "mat hancok")]
         ['person:matt-hancock']
     """
@@ -55,7 +60,8 @@ def search(names: Sequence[Name], text: str, *, limit: int = 10, cutoff: float =
     found = process.extract(
         text, [name.name for name in names], scorer=fuzz.WRatio, processor=utils.default_process, score_cutoff=cutoff, limit=None
     )
-    ranked = sorted((-round(score, 1), len(name), names[index].id, index) for name, score, index in found)
+    weighed = ((score if names[index].is_entity else score * FACT_WEIGHT, name, index) for name, score, index in found)
+    ranked = sorted((-round(score, 1), len(name), names[index].id, index) for score, name, index in weighed if score >= cutoff)
     best: dict[str, Match] = {}
     for negative, _, id, index in ranked:
         best.setdefault(id, Match(id, labels.get(id, id), names[index].name, -negative))
