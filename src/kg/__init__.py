@@ -7,10 +7,14 @@ Example:
     ('person', 'label', 'facts', 'sources')
 """
 
-from kg.errors import CallError, CheckError, DataError, KGError, NotFoundError, ParseError, QueryError
-from kg.queries import Graph
-from kg.queries import open_any as open
-from kg.store import Rows, Triples
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from kg.errors import CallError, CheckError, DataError, KGError, NotFoundError, ParseError, QueryError
+    from kg.queries import Graph
+    from kg.queries import open_any as open
+    from kg.store import Rows, Triples
 
 __all__ = [
     "CallError",
@@ -25,3 +29,13 @@ __all__ = [
     "Triples",
     "open",
 ]
+
+
+def __getattr__(name: str) -> object:
+    """Import what is asked for and no more, so that the command line answers at once (PEP 562)."""
+    if name not in __all__:
+        raise AttributeError(f"module 'kg' has no attribute {name!r}")
+    if name == "open":
+        return import_module("kg.queries").open_any
+    module = {"Graph": "kg.queries", "Rows": "kg.store", "Triples": "kg.store"}.get(name, "kg.errors")
+    return getattr(import_module(module), name)

@@ -10,20 +10,22 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from typer.exceptions import TyperException
 
 from kg.errors import CallError, DataError, KGError, NotFoundError
-from kg.queries import Graph, Query, get_query, open_any, query_names, read_query
-from kg.resources import release, shipped
-from kg.store import RDF_FORMATS, RECORD_FORMATS, STANDARD_RESULTS, Rows, Triples, Value
-from kg.vocab import suggest
+
+if TYPE_CHECKING:
+    from kg.build import Stated
+    from kg.checks import Finding
+    from kg.queries import Graph, Query
+
+# The other modules are imported by the commands that use them, so that kg --help answers at once.
 
 app = typer.Typer(
     name="kg",
@@ -94,6 +96,8 @@ def _close_pipe() -> int:
 
 def _usage(exc: TyperException) -> str:
     """Say what is wrong with the call, with the nearest command where one was meant."""
+    from kg.vocab import suggest
+
     ctx = getattr(exc, "ctx", None)
     commands = getattr(ctx.command, "commands", None) if ctx else None
     if commands and "'" in exc.message:
@@ -113,6 +117,8 @@ def _engine_at_work() -> Iterator[None]:
 
 
 def _open(graph: Path | None, store: Path | None = None, *, sensitive: bool = False) -> Graph:
+    from kg.queries import open_any
+
     opened = open_any(graph, store=store, sensitive=sensitive)
     if opened.snapshot.note:
         print(f"kg: {opened.snapshot.note}", file=sys.stderr)
@@ -122,70 +128,6 @@ def _open(graph: Path | None, store: Path | None = None, *, sensitive: bool = Fa
 def _print(text: str) -> None:
     sys.stdout.write(text)
     sys.stdout.flush()
-
-
-# ---------------------------------------------------------------- tables
-
-
-def _print_rows(rows: Rows, format: Format | None, *, title: str | None = None, note: str = "") -> None:
-    if not _is_table(format):
-        _print(rows.to_text((format or Format.csv).value))
-        return
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(
-        title=Text(title) if title else None, title_justify="left", title_style="bold", header_style="bold", pad_edge=False, box=None
-    )
-    for index, column in enumerate(rows.columns):
-        is_number = any(isinstance(row[index], int | float | Decimal) for row in rows)
-        table.add_column(column.replace("_", " "), justify="right" if is_number else "left", overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(to_cell(value)) for value in row))
-    console = Console(width=None if sys.stdout.isatty() else 140, highlight=False)
-    console.print(table)
-    console.print(Text(f"{len(rows)} row{'' if len(rows) == 1 else 's'}{note}"), style="dim")
-
-
-def _is_table(format: Format | None) -> bool:
-    return (format or (Format.table if sys.stdout.isatty() else Format.csv)) is Format.table
-
-
-def _print_answer(opened: Graph, found: Query, rows: Rows, format: Format | None) -> None:
-    """A person sees the columns of the table, with labels where the records have short forms."""
-    if not _is_table(format) or not found.table:
-        _print_rows(rows, format, title=found.summary)
-        return
-    kept = [rows.columns.index(name) for name in found.table]
-    shown = [index for index in kept if any(row[index] is not None for row in rows)] or kept
-    keys = {column.name for column in found.columns if column.name == found.table[-1]}
-    labels = opened.labels(row[index] for row in rows for index in shown if rows.columns[index] not in keys)
-    view = Rows(
-        tuple(rows.columns[index] for index in shown),
-        tuple(
-            tuple(labels.get(row[index], row[index]) if rows.columns[index] not in keys else row[index] for index in shown) for row in rows
-        ),
-    )
-    hidden = [column for index, column in enumerate(rows.columns) if index not in shown]
-    note = f"; not shown: {', '.join(hidden)} (--format csv has them)" if hidden else ""
-    _print_rows(view, format, title=found.summary, note=note)
-
-
-def to_cell(value: Value) -> str:
-    """Return a value as it stands in a table: numbers with separators, nothing for what is unknown.
-
-    Example:
-        >>> to_cell(Decimal("6000000.0"))
-        '6,000,000'
-    """
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, int):
-        return f"{value:,}" if abs(value) >= 10_000 else str(value)
-    if isinstance(value, Decimal):
-        return f"{value.normalize():,f}"
-    return "" if value is None else value.isoformat() if isinstance(value, date) else str(value)
 
 
 # ---------------------------------------------------------------- build and check
@@ -199,6 +141,7 @@ def build(
 ) -> None:
     """Compile the graph: parse, check, derive, and write an immutable snapshot."""
     from kg import build as building
+    from kg.resources import shipped
 
     folder = graph or shipped("graph")
     lines, manifest = building.build(folder, sensitive=sensitive)
@@ -215,6 +158,7 @@ def check(
     """Check the graph against shapes and rules; with --sources, every passage against its text."""
     from kg import build as building
     from kg.errors import CheckError
+    from kg.resources import shipped
 
     folder = graph or shipped("graph")
     stated = building.read(folder)
@@ -228,7 +172,7 @@ def check(
         _print_coverage(stated, sources)
 
 
-def _check_texts(stated: Any, folder: Path) -> list[Any]:
+def _check_texts(stated: Stated, folder: Path) -> list[Finding]:
     from kg import sources as texts
     from kg.checks import Finding
 
@@ -246,8 +190,10 @@ def _check_texts(stated: Any, folder: Path) -> list[Any]:
     return [Finding(file, line, id, rule, message) for id, rule, message in found for file, line in [stated.lines.get(id, ("graph", 1))]]
 
 
-def _print_coverage(stated: Any, folder: Path) -> None:
+def _print_coverage(stated: Stated, folder: Path) -> None:
     from kg import sources as texts
+    from kg.store import Rows
+    from kg.tables import print_rows
 
     store = stated.to_store()
     documents = texts.texts_by_source(store, texts.read_documents(folder))
@@ -266,7 +212,7 @@ def _print_coverage(stated: Any, folder: Path) -> None:
         )
         for c in texts.measure_coverage(store, documents)
     )
-    _print_rows(Rows(columns, rows), Format.table)
+    print_rows(Rows(columns, rows), "table")
 
 
 # ---------------------------------------------------------------- ask
@@ -287,45 +233,48 @@ def query(
     help: Annotated[bool, typer.Option("--help", "-h", help="Show the parameters and columns of the query.")] = False,
 ) -> None:
     """Ask a question of the catalogue, or any SPARQL query."""
-    if help or name is None:
-        if name is None:
-            _print(ctx.get_help() + "\n")
-            raise typer.Exit(0 if help else 2)
-        _print(_document(_find_query(name)))
+    from kg.store import RDF_FORMATS, RECORD_FORMATS, STANDARD_RESULTS, Triples
+    from kg.tables import document, print_answer
+
+    if name is None:
+        _print(ctx.get_help() + "\n")
+        raise typer.Exit(0 if help else 2)
+    found = _find_query(name)
+    if help:
+        _print(document(found))
         return
     opened = _open(graph, store)
-    found = _find_query(name)
-    text = found.bind(opened.terms(found, _params(param or []))) if param or found.params else found.text
+    text = found.bind(opened.terms(found, _params(param or [])))
+    wanted = format.value if format else None
     with _engine_at_work():
-        if format and format.value in STANDARD_RESULTS:
-            _print(opened.store.serialize(text, format.value).decode() + "\n")
+        if wanted in STANDARD_RESULTS:
+            _print(opened.store.serialize(text, wanted).decode() + "\n")
             return
         answer = opened.sparql(text)
     if isinstance(answer, Triples):
-        if format and format.value not in RDF_FORMATS:
-            raise CallError(f"The query builds triples, which cannot be written as {format.value!r}. Ask for ttl, nt or jsonld.")
-        _print(answer.to_text((format or Format.ttl).value))
+        if wanted and wanted not in RDF_FORMATS:
+            raise CallError(f"The query builds triples, which cannot be written as {wanted!r}. Ask for ttl, nt or jsonld.")
+        _print(answer.to_text(wanted or "ttl"))
         return
-    if format and format.value not in (*RECORD_FORMATS, "table"):
+    if wanted and wanted not in (*RECORD_FORMATS, "table"):
         raise CallError(
-            f"The query answers with rows, which cannot be written as {format.value!r}. Ask for table, csv, tsv, json, jsonl, xml or srj."
+            f"The query answers with rows, which cannot be written as {wanted!r}. Ask for table, csv, tsv, json, jsonl, xml or srj."
         )
-    _print_answer(opened, found, answer, format)
+    print_answer(opened, found, answer, wanted)
 
 
 def _find_query(name: str) -> Query:
-    """A name of the catalogue comes first; what has a dot, a slash or line breaks is a file."""
-    if name in query_names():
-        return get_query(name)
-    path = Path(name)
+    """A name of the catalogue comes first; what has a dot or a slash is a file."""
+    from kg.queries import Query, get_query, query_names, read_query
+    from kg.sources import read_document
+
     if name == "-":
         return Query("-", "", "", (), (), (), sys.stdin.buffer.read().decode("utf-8", "replace"))
-    if path.suffix or "/" in name:
-        from kg.sources import read_document
-
-        text = read_document(path).text
-        return read_query(path) if text.startswith("#+ summary") else Query(path.stem, "", "", (), (), (), text)
-    return get_query(name)
+    path = Path(name)
+    if name in query_names() or not (path.suffix or "/" in name):
+        return get_query(name)
+    text = read_document(path).text
+    return read_query(path) if text.startswith("#+ summary") else Query(path.stem, "", "", (), (), (), text)
 
 
 def _params(pairs: list[str]) -> dict[str, str]:
@@ -340,24 +289,17 @@ def _params(pairs: list[str]) -> dict[str, str]:
     return found
 
 
-def _document(found: Query) -> str:
-    lines = [f"{found.name}: {found.summary}", "", f"  {found.description}", ""]
-    if found.params:
-        lines.append("Parameters (-p name=value):")
-        lines += [f"  {p.name:<14} {p.class_name or p.code_list or p.type:<16} {p.doc}" for p in found.params]
-        lines.append("")
-    lines.append("Columns:")
-    lines += [f"  {c.name:<20} {c.type:<10} {c.doc}{f' ({c.unit})' if c.unit else ''}" for c in found.columns]
-    return "\n".join(lines) + "\n"
-
-
 @app.command()
 def queries(
     format: FormatOption = None,
 ) -> None:
     """List the questions of the catalogue."""
+    from kg.queries import get_query, query_names
+    from kg.store import Rows
+    from kg.tables import print_rows
+
     rows = tuple((name, get_query(name).summary, " ".join(p.name for p in get_query(name).params) or None) for name in query_names())
-    _print_rows(Rows(("query", "question", "parameters"), rows), format)
+    print_rows(Rows(("query", "question", "parameters"), rows), format)
 
 
 @app.command()
@@ -369,11 +311,14 @@ def find(
     store: StoreOption = None,
 ) -> None:
     """Find things by name; typing errors are forgiven."""
+    from kg.store import Rows
+    from kg.tables import print_rows
+
     opened = _open(graph, store)
     matches = opened.find(text, limit=limit)
     if not matches:
         raise NotFoundError(f"Nothing in the graph has a name like {text!r}.")
-    _print_rows(
+    print_rows(
         Rows(("id", "label", "name", "score"), tuple((m.id, m.label, m.name if m.name != m.label else None, m.score) for m in matches)),
         format,
     )
@@ -401,9 +346,12 @@ def stats(
     store: StoreOption = None,
 ) -> None:
     """Count what is in the graph."""
+    from kg.store import Rows
+    from kg.tables import print_rows
+
     manifest = _open(graph, store).snapshot.manifest
     rows = [(name.removeprefix("kg:"), count) for name, count in sorted(manifest["classes"].items())]
-    _print_rows(Rows(("class", "nodes"), (*rows, ("quads", manifest["quads"]))), format)
+    print_rows(Rows(("class", "nodes"), (*rows, ("quads", manifest["quads"]))), format)
 
 
 # ---------------------------------------------------------------- draw
@@ -450,6 +398,7 @@ def source(
     graph: GraphOption = None,
 ) -> None:
     """Register an article: write a TriG file with its digest, its length and its empty graph."""
+    from kg.resources import shipped
     from kg.sources import read_document, register
 
     folder = graph or shipped("graph")
@@ -466,6 +415,7 @@ def cite(
     graph: GraphOption = None,
 ) -> None:
     """Print the passage of some words in Turtle, ready to paste."""
+    from kg.resources import shipped
     from kg.sources import cite as cite_words
 
     _print(cite_words(graph or shipped("graph"), source, words, sources))
@@ -478,6 +428,8 @@ def root(
 ) -> None:
     """Who promised what, to whom, at which event, for how much and by when, proved by the passage of the source."""
     if version:
+        from kg.resources import release
+
         _print(f"kg {release()}\n")
     elif ctx.invoked_subcommand is None:
         _print(ctx.get_help() + "\n")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.metadata import version
-from importlib.resources import files
 from pathlib import Path
 
 DISTRIBUTION = "kg-commitments"
@@ -19,10 +17,12 @@ def shipped(name: str) -> Path:
         >>> (shipped("ontology") / "kg.ttl").is_file()
         True
     """
-    inside = Path(str(files("kg"))) / name
+    inside = Path(__file__).parent / name
     return inside if inside.is_dir() else Path(__file__).parents[2] / name
 
 
 def release() -> str:
     """Return the version of this library, such as `0.1.0`."""
+    from importlib.metadata import version
+
     return version(DISTRIBUTION)

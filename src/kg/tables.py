@@ -1,0 +1,107 @@
+"""Rows on a terminal: tables for people, plain records for programs."""
+
+from __future__ import annotations
+
+import sys
+from datetime import date
+from decimal import Decimal
+
+from kg.queries import Graph, Query
+from kg.store import Rows, Value
+
+PIPE_WIDTH = 140
+"""Width of a table that does not go to a terminal, in characters."""
+
+
+def is_table(format: str | None) -> bool:
+    """Tell whether rows are shown as a table: when asked for, and on a terminal when nothing is asked for."""
+    return (format or ("table" if sys.stdout.isatty() else "csv")) == "table"
+
+
+def print_rows(rows: Rows, format: str | None, *, title: str | None = None, note: str = "") -> None:
+    """Print rows to standard output.
+
+    Args:
+        rows: What to print.
+        format: `table`, or one of the formats of records; None for a table on a terminal and csv in a pipe.
+        title: Stands above a table.
+        note: Stands below a table, after the number of rows.
+    """
+    if not is_table(format):
+        sys.stdout.write(rows.to_text(format or "csv"))
+        return
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(header_style="bold", pad_edge=False, box=None)
+    for index, column in enumerate(rows.columns):
+        is_number = any(isinstance(row[index], int | float | Decimal) for row in rows)
+        table.add_column(column.replace("_", " "), justify="right" if is_number else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(to_cell(value)) for value in row))
+    console = Console(width=None if sys.stdout.isatty() else PIPE_WIDTH, highlight=False)
+    if title:
+        console.print(Text(title), style="bold")
+    if len(rows):
+        console.print(table)
+    console.print(Text(f"{len(rows)} row{'' if len(rows) == 1 else 's'}{note}"), style="dim")
+
+
+def print_answer(graph: Graph, query: Query, rows: Rows, format: str | None) -> None:
+    """Print the answer of a query of the catalogue: a person sees the columns of its table, with labels for short forms.
+
+    The last column of the table stays a short form, to go on from.
+    """
+    if not is_table(format) or not query.table:
+        print_rows(rows, format, title=query.summary)
+        return
+    kept = [rows.columns.index(name) for name in query.table]
+    shown = [index for index in kept if any(row[index] is not None for row in rows)] or kept
+    labels = graph.labels(row[index] for row in rows for index in shown if rows.columns[index] != query.table[-1])
+    view = Rows(
+        tuple(rows.columns[index] for index in shown),
+        tuple(
+            tuple(row[index] if rows.columns[index] == query.table[-1] else labels.get(row[index], row[index]) for index in shown)
+            for row in rows
+        ),
+    )
+    hidden = [column for index, column in enumerate(rows.columns) if index not in shown]
+    note = f"; not shown: {', '.join(hidden)} (--format csv has them)" if hidden and len(rows) else ""
+    print_rows(view, format, title=query.summary, note=note)
+
+
+def to_cell(value: Value) -> str:
+    """Return a value as it stands in a table: numbers with separators, nothing for what is unknown.
+
+    Example:
+        >>> to_cell(Decimal("6000000.0"))
+        '6,000,000'
+    """
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}" if abs(value) >= 10_000 else str(value)
+    if isinstance(value, Decimal):
+        return f"{value.normalize():,f}"
+    return "" if value is None else value.isoformat() if isinstance(value, date) else str(value)
+
+
+def document(query: Query) -> str:
+    """Return what a query answers, its parameters and its columns.
+
+    Example:
+        >>> from kg.queries import get_query
+        >>> document(get_query("look_alikes")).splitlines()[0]
+        'look_alikes: Which things must not be taken for one another?'
+    """
+    from textwrap import fill
+
+    lines = [f"{query.name}: {query.summary}", "", fill(query.description, 100, initial_indent="  ", subsequent_indent="  "), ""]
+    if query.params:
+        lines.append("Parameters (-p name=value):")
+        lines += [f"  {p.name:<14} {p.class_name or p.code_list or p.type:<16} {p.doc}" for p in query.params]
+        lines.append("")
+    lines.append("Columns:")
+    lines += [f"  {c.name:<20} {c.type:<10} {c.doc}{f' ({c.unit})' if c.unit else ''}" for c in query.columns]
+    return "\n".join(lines) + "\n"
