@@ -11,14 +11,15 @@ demo: $(VENV)/.installed
 	@$(BIN)/kg check
 	@$(BIN)/kg build
 	@echo; $(BIN)/kg query money_total --format table
-	@echo; $(BIN)/kg query money_parts --format table
-	@echo; $(BIN)/kg query criticism --format table
+	@echo; $(BIN)/kg query money --format table
+	@echo; $(BIN)/kg query conflicts --format table
 	@echo; $(BIN)/kg network --out network.html
 	@echo
 	@echo "Try next:"
 	@echo "  $(BIN)/kg queries                          every question that can be asked by name"
 	@echo "  $(BIN)/kg show person:matt-hancock         all that is known, each line with its passage"
 	@echo "  $(BIN)/kg query pledges -p strength=firm   who promised what"
+	@echo "  $(BIN)/kg query criticism                  who objects, and what is the reply"
 	@echo "  $(BIN)/kg find stokes                      search by name"
 
 test: $(VENV)/.developed
@@ -48,6 +49,12 @@ $(VENV)/.developed: pyproject.toml constraints.txt | $(VENV)/bin/python
 	@echo "Installing into $(VENV) with the development extras ..."
 	@$(PIP) install --constraint constraints.txt --editable '.[dev]'
 	@touch $@ $(VENV)/.installed
+
+picture: $(VENV)/.installed
+	@command -v chromium >/dev/null || { echo "The picture is taken with chromium. On Debian: apt-get install chromium"; exit 1; }
+	@$(BIN)/kg network --out network.html
+	@chromium --headless --no-sandbox --disable-gpu --disable-background-networking --hide-scrollbars \
+		--window-size=1280,760 --virtual-time-budget=4000 --screenshot=network.png "file://$(CURDIR)/network.html"
 
 clean:
 	rm -rf $(VENV) dist network.html .mypy_cache .pytest_cache .ruff_cache .hypothesis

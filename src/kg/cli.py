@@ -143,9 +143,11 @@ def build(
     from kg import build as building
     from kg.resources import shipped
 
+    if sensitive and out is None:
+        raise CallError("A snapshot with sensitive facts is not kept in the cache. Say where to write it with --out DIR.")
     folder = graph or shipped("graph")
     lines, manifest = building.build(folder, sensitive=sensitive)
-    target = out or building.cache_folder(folder) / ("sensitive" if sensitive else "plain")
+    target = out or building.cache_folder(folder) / "plain"
     path = building.write(lines, manifest, target)
     _print(f"Built {manifest['quads']:,} quads from {manifest['classes']['kg:Source']} sources into {path}\n")
 

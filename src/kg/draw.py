@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
+from textwrap import wrap
 
 from kg.network import Network
 from kg.queries import Graph
@@ -28,7 +29,7 @@ STYLES: Mapping[str, tuple[str, str]] = {
     "Theme": ("dot", "#b4a7a0"),
     "Source": ("square", "#333333"),
 }
-"""Shape and colour of each class; Okabe and Ito's advice of never using colour alone is why both differ."""
+"""Shape and colour of each class: two classes of one shape differ in colour, and the legend names both."""
 
 
 def to_html(network: Network, graph: Graph, *, title: str = "Who promised what") -> str:
@@ -56,9 +57,17 @@ def to_html(network: Network, graph: Graph, *, title: str = "Who promised what")
     degree = _degrees(network)
     for node, (x, y) in zip(network.nodes, _layout(network), strict=True):
         shape, colour = STYLES.get(node.class_name, ("dot", "#555555"))
-        size = 8 + min(degree[node.id], 60) ** 0.5 * 4
-        label = node.label if len(node.label) <= 40 else node.label[:39].rstrip() + "…"
-        net.add_node(node.id, label=label, shape=shape, color=colour, size=round(size, 1), x=x, y=y)
+        weight = degree[node.id] ** 0.5
+        net.add_node(
+            node.id,
+            label=_wrap(node.label),
+            shape=shape,
+            color=colour,
+            size=round(8 + 4 * min(weight, 10), 1),
+            x=x,
+            y=y,
+            font={"size": round(12 + 4 * min(weight, 8))},
+        )
     for number, edge in enumerate(network.edges):
         net.add_edge(edge.start, edge.end, id=number)
     own = Environment(loader=ChoiceLoader([FileSystemLoader(Path(__file__).parent / "templates"), net.templateEnv.loader]), autoescape=True)
@@ -80,17 +89,33 @@ def _degrees(network: Network) -> dict[str, int]:
     return degree
 
 
+def _wrap(label: str) -> str:
+    """A long label stands in two lines and is cut in the picture only; the panel has it whole."""
+    lines = wrap(label, 26)
+    return "\n".join(lines[:2]) + ("…" if len(lines) > 2 else "")
+
+
 def _layout(network: Network) -> list[tuple[int, int]]:
-    """Place the nodes beforehand and by a seed, so that the same network is always the same file."""
+    """Place the nodes beforehand and by a seed, so that the same network is always the same file.
+
+    Parts that hang together are laid out each by itself; the smaller ones stand in a row below the largest.
+    """
     import rustworkx
 
     graph = rustworkx.PyGraph()
     index = {node.id: number for number, node in enumerate(network.nodes)}
     graph.add_nodes_from(list(index))
     graph.add_edges_from_no_data([(index[edge.start], index[edge.end]) for edge in network.edges])
-    scale = 180 * max(len(index), 1) ** 0.5
-    found = rustworkx.spring_layout(graph, seed=7, num_iter=300, k=2.2 / max(len(index), 1) ** 0.5)
-    return [(round(found[number][0] * scale), round(found[number][1] * scale)) for number in range(len(index))]
+    places: dict[int, tuple[int, int]] = {}
+    left, bottom = 0.0, 0.0
+    for part in sorted((sorted(part) for part in rustworkx.connected_components(graph)), key=lambda part: (-len(part), part)):
+        size = 75 * len(part) ** 0.5
+        found = rustworkx.spring_layout(graph.subgraph(part), seed=7, num_iter=400, k=2.4 / len(part) ** 0.5)
+        is_first = not places
+        x0, y0 = (0.0, 0.0) if is_first else (left + size, bottom + size)
+        places |= {node: (round(x0 + found[number][0] * size), round(y0 + found[number][1] * size)) for number, node in enumerate(part)}
+        left, bottom = (-size, max(y for _, y in places.values())) if is_first else (x0 + size + 100, bottom)
+    return [places[number] for number in range(len(index))]
 
 
 def _proof(graph: Graph) -> dict[str, list[dict[str, str | int | None]]]:

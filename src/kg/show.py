@@ -8,6 +8,7 @@ from pathlib import Path
 from kg.queries import Graph
 from kg.sources import read_documents, texts_by_source, to_link
 from kg.store import Value
+from kg.tables import to_cell
 from kg.vocab import KG, RDFS, expand
 
 Record = dict[str, Value]
@@ -32,7 +33,7 @@ def to_text(graph: Graph, id: str, folder: Path | None = None) -> str:
     for row in graph.query("provenance").to_dicts():
         proof[row["node_id"]].append(row)
     lines = [_label(own), f"{_first(own, 'class')}  {_short(own, id)}", ""]
-    lines += [f"  {row['property_label']}: {row['value_label']}" for row in own if row["property"] not in _HEADER]
+    lines += [f"  {row['property_label']}: {to_cell(row['value_label'])}" for row in own if row["property"] not in _HEADER]
     lines += _passages(proof.get(_short(own, id), []), texts)
     for names in graph.query("names", node=id).to_dicts():
         if names["name_kind"] != "label":

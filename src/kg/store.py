@@ -75,8 +75,7 @@ class Rows:
     def to_text(self, format: str) -> str:
         """Return the rows as `csv`, `tsv`, `json` or `jsonl`.
 
-        Decimals keep their digits: they are numbers in JSON when they are whole, and strings when they are not, since
-        a JSON number would pass through binary floating point.
+        A decimal is a number in JSON unless binary floating point would change it; then it is a string.
 
         Raises:
             CallError: The format is none of those.
@@ -99,7 +98,9 @@ def _cell(value: Value) -> Value:
 
 def _json(value: Value) -> str | int | float | bool | None:
     if isinstance(value, Decimal):
-        return int(value) if value == value.to_integral_value() else f"{value:f}"
+        if value == value.to_integral_value():
+            return int(value)
+        return float(value) if Decimal(repr(float(value))) == value else f"{value:f}"
     return value.isoformat() if isinstance(value, date) else value
 
 
