@@ -11,7 +11,9 @@ import json
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
@@ -19,12 +21,12 @@ from typing import Any
 
 import pyoxigraph as ox
 
-from kg.checks import Finding, check_rules, check_shapes, find_lines
+from kg.checks import Finding, check_rules, check_shapes, find_lines, place_of
 from kg.dates import to_bounds
-from kg.errors import CheckError, DataError, ParseError
+from kg.errors import CallError, CheckError, DataError, ParseError
 from kg.resources import release, shipped
 from kg.store import Embedded, parse_file, to_lines
-from kg.vocab import DERIVED_GRAPH, ENTITIES_GRAPH, ID, KG, ONTOLOGY_GRAPH, RDFS, XSD, shorten
+from kg.vocab import DERIVED_GRAPH, ENTITIES_GRAPH, ID, KG, ONTOLOGY_GRAPH, RDF, RDFS, XSD, shorten
 
 FORMAT = 1
 """Version of the layout of a snapshot."""
@@ -37,12 +39,12 @@ class Stated:
     Args:
         ontology: Quads of the vocabulary and the code lists.
         data: Quads of the entities and of the sources.
-        lines: File and line of each node, by short form.
+        lines: Where each node is described.
     """
 
     ontology: tuple[ox.Quad, ...]
     data: tuple[ox.Quad, ...]
-    lines: dict[str, tuple[str, int]]
+    lines: dict[str, dict[str, int]]
 
     def to_store(self) -> Embedded:
         """Return a store of all that is stated."""
@@ -64,6 +66,10 @@ class Snapshot:
     note: str | None = None
 
 
+STALE_S = 3600
+"""After how many seconds the draft of a build that was killed is cleared away."""
+
+
 def read(graph: Path) -> Stated:
     """Parse the ontology and the files of a graph: Turtle for entities, one TriG file for each source.
 
@@ -72,17 +78,20 @@ def read(graph: Path) -> Stated:
     """
     ontology = [_in_graph(quad, ONTOLOGY_GRAPH) for name in ("kg.ttl", "schemes.ttl") for quad in parse_file(shipped("ontology") / name)]
     data: list[ox.Quad] = []
-    lines: dict[str, tuple[str, int]] = {}
+    lines: dict[str, dict[str, int]] = {}
     for path in _graph_files(graph):
         quads = parse_file(path)
         data += [_in_graph(quad, ENTITIES_GRAPH) for quad in quads] if path.suffix == ".ttl" else _named(quads, path)
-        lines = find_lines(path, path.read_text("utf-8")) | lines
+        described = {shorten(str(quad.subject).strip("<>")) for quad in quads if quad.predicate.value == RDF + "type"}
+        for node, (file, line) in find_lines(path, path.read_text("utf-8")).items():
+            others = lines.get(node, {})
+            lines[node] = {file: line} | others if node in described else others | {file: line}
     return Stated(tuple(ontology), tuple(data), lines)
 
 
 def _graph_files(graph: Path) -> list[Path]:
     if not graph.is_dir():
-        raise ParseError(f"There is no folder {str(graph)!r}. Name the folder that holds the graph.")
+        raise CallError(f"There is no folder {str(graph)!r}. Name the folder that holds the graph.")
     found = sorted(path for path in graph.rglob("*") if path.suffix in (".ttl", ".trig") and not path.name.startswith("."))
     if not found:
         raise ParseError(f"The folder {str(graph)!r} holds no Turtle (.ttl) and no TriG (.trig) file, so there is no graph in it.")
@@ -115,8 +124,7 @@ def _bad_dates(stated: Stated) -> Iterator[Finding]:
                 to_bounds(quad.object.value)
             except DataError as exc:
                 node = shorten(str(quad.subject).strip("<>"))
-                file, line = stated.lines.get(node, ("graph", 1))
-                yield Finding(file, line, node, "edtf", str(exc))
+                yield Finding(*place_of(node, stated.lines), node, "edtf", str(exc))
 
 
 def without_sensitive(stated: Stated) -> Stated:
@@ -287,8 +295,12 @@ def _put_in_place(draft: Path, target: Path) -> None:
     """Move a snapshot to its name; one that is there already and whole has the same content and stays."""
     if target.exists() and any(_read(target / name) != _read(draft / name) for name in ("quads.nq", "manifest.json")):
         target.rename(draft.with_name("damaged"))
-    if not target.exists():
+    try:
         draft.rename(target)
+    except OSError:
+        # Another build may have put the same content there in the meantime.
+        if not target.exists():
+            raise
 
 
 def _read(path: Path) -> bytes | None:
@@ -302,7 +314,8 @@ def read_manifest(folder: Path) -> dict[str, Any] | None:
         found = json.loads((folder / name / "manifest.json").read_text("utf-8"))
     except (OSError, ValueError):
         return None
-    return {**found, "folder": name} if isinstance(found, dict) and found.get("format") == FORMAT else None
+    keys = {"format", "inputs", "sha256", "classes", "quads"}
+    return {**found, "folder": name} if isinstance(found, dict) and keys <= found.keys() and found["format"] == FORMAT else None
 
 
 def open_snapshot(folder: Path) -> Snapshot:
@@ -344,7 +357,8 @@ def open_graph(graph: Path, *, sensitive: bool = False) -> Snapshot:
     manifest = read_manifest(folder)
     try:
         if manifest and manifest["inputs"] == digest_inputs(graph, sensitive=sensitive):
-            return open_snapshot(folder)
+            with suppress(DataError):  # a damaged cache is built again
+                return open_snapshot(folder)
         lines, fresh = build(graph, sensitive=sensitive)
     except (ParseError, CheckError):
         if manifest is None:
@@ -363,5 +377,7 @@ def open_graph(graph: Path, *, sensitive: bool = False) -> Snapshot:
 def _prune(folder: Path, keep: set[str]) -> None:
     """Remove the snapshots of the cache that are neither in force nor the last before."""
     for path in folder.iterdir():
-        if path.is_dir() and not path.name.startswith(".") and not any(digest.startswith(path.name[:16]) for digest in keep):
+        kept = any(digest.startswith(path.name[:16]) for digest in keep)
+        killed = path.name.startswith(".build-") and time.time() - path.stat().st_mtime > STALE_S
+        if path.is_dir() and (killed or not (kept or path.name.startswith("."))):
             shutil.rmtree(path, ignore_errors=True)

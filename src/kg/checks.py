@@ -37,9 +37,16 @@ class Finding:
         return f"{self.file}:{self.line}: {self.node}: {self.message} [{self.rule}]"
 
 
+Lines = Mapping[str, Mapping[str, int]]
+"""Where nodes are described: for each short form the files, and the line in each."""
+
+
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A rule of the data: a query whose rows are its breaches, with the columns `node` and `detail`."""
+    """A rule of the data: a query whose rows are its breaches.
+
+    Its columns are `node`, `detail` and, where the node is described in several files, the `source` that errs.
+    """
 
     name: str
     rule: str
@@ -57,26 +64,26 @@ def read_rules() -> list[Rule]:
     return rules
 
 
-def check_rules(store: Embedded, lines: Mapping[str, tuple[str, int]]) -> list[Finding]:
+def check_rules(store: Embedded, lines: Lines) -> list[Finding]:
     """Return every breach of a rule.
 
     Args:
         store: What is stated: ontology, entities and sources.
-        lines: File and line of each node, by short form.
+        lines: Where each node is described.
     """
     return [
-        _finding(str(node), rule.name, f"{rule.rule} {_shorten_all(str(detail))}. {rule.remedy}", lines)
+        _finding(str(row["node"]), rule.name, f"{rule.rule} {_shorten_all(str(row['detail']))}. {rule.remedy}", lines, row.get("source"))
         for rule in read_rules()
-        for node, detail in store.select(rule.query)
+        for row in store.select(rule.query).to_dicts()
     ]
 
 
-def check_shapes(quads: Iterable[ox.Quad], lines: Mapping[str, tuple[str, int]]) -> list[Finding]:
+def check_shapes(quads: Iterable[ox.Quad], lines: Lines) -> list[Finding]:
     """Return every breach of the SHACL shapes.
 
     Args:
         quads: The quads to check: entities, or one source.
-        lines: File and line of each node, by short form.
+        lines: Where each node is described.
     """
     import rdflib
     from pyshacl import validate
@@ -97,10 +104,18 @@ def check_shapes(quads: Iterable[ox.Quad], lines: Mapping[str, tuple[str, int]])
     return findings
 
 
-def _finding(node: str, rule: str, message: str, lines: Mapping[str, tuple[str, int]]) -> Finding:
+def _finding(node: str, rule: str, message: str, lines: Lines, source: object = None) -> Finding:
     short = shorten(node)
-    file, line = lines.get(short, ("graph", 1))
-    return Finding(file, line, short, rule, message)
+    return Finding(*place_of(short, lines, str(source)), short, rule, message)
+
+
+def place_of(node: str, lines: Lines, source: str = "") -> tuple[str, int]:
+    """Return file and line of a node: in the file of the source, or else where it is first described."""
+    places = lines.get(node, {})
+    here = next(iter(lines.get(source, {})), None)
+    if here in places:
+        return str(here), places[str(here)]
+    return next(iter(places.items()), ("graph", 1))
 
 
 def _shorten_all(text: str) -> str:

@@ -9,7 +9,7 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
@@ -74,7 +74,8 @@ def main() -> None:
         status = _fail("Interrupted.", 130)
     except KGError as exc:
         status = _fail(str(exc), exc.exit_code)
-    except BrokenPipeError:
+    except (BrokenPipeError, SystemExit):
+        # Without standalone mode the framework exits by itself for one reason only: a closed pipe.
         status = _close_pipe()
     sys.exit(status if isinstance(status, int) else 0)
 
@@ -90,7 +91,7 @@ def _close_pipe() -> int:
     Sources:
         https://docs.python.org/3/library/signal.html#note-on-sigpipe
     """
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     return _fail("the reader closed the pipe, so the output stops here.", 0)
 
 
@@ -125,6 +126,10 @@ def _open(graph: Path | None, store: Path | None = None, *, sensitive: bool = Fa
     return opened
 
 
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def _print(text: str) -> None:
     sys.stdout.write(text)
     sys.stdout.flush()
@@ -149,7 +154,7 @@ def build(
     lines, manifest = building.build(folder, sensitive=sensitive)
     target = out or building.cache_folder(folder) / "plain"
     path = building.write(lines, manifest, target)
-    _print(f"Built {manifest['quads']:,} quads from {manifest['classes']['kg:Source']} sources into {path}\n")
+    _print(f"Built {manifest['quads']:,} quads from {_count(manifest['classes'].get('kg:Source', 0), 'source')} into {path}\n")
 
 
 @app.command()
@@ -175,31 +180,33 @@ def check(
 
 
 def _check_texts(stated: Stated, folder: Path) -> list[Finding]:
-    from kg import sources as texts
-    from kg.checks import Finding
+    from kg import proof
+    from kg.checks import Finding, place_of
+    from kg.sources import read_documents
 
     store = stated.to_store()
-    documents = texts.texts_by_source(store, texts.read_documents(folder))
-    spans = texts.spans_of(store)
+    documents = proof.texts_by_source(store, read_documents(folder))
+    spans = proof.spans_of(store)
     changed = "The text between its offsets is not what its digest says. Find the words again with kg cite."
     crossing = "It crosses a paragraph break. Cite each paragraph by itself."
-    found = [(span.id, "digest", changed) for span in texts.changed_passages(spans, documents)]
-    found += [(span.id, "paragraph", crossing) for span in texts.crossing_passages(spans, documents)]
+    found = [(span.id, "digest", changed) for span in proof.changed_passages(spans, documents)]
+    found += [(span.id, "paragraph", crossing) for span in proof.crossing_passages(spans, documents)]
     found += [
         (source, "text", f"No text in {str(folder)!r} has its digest, so its passages cannot be verified.")
-        for source in texts.missing_sources(store, documents)
+        for source in proof.missing_sources(store, documents)
     ]
-    return [Finding(file, line, id, rule, message) for id, rule, message in found for file, line in [stated.lines.get(id, ("graph", 1))]]
+    return [Finding(*place_of(id, stated.lines), id, rule, message) for id, rule, message in found]
 
 
 def _print_coverage(stated: Stated, folder: Path) -> None:
-    from kg import sources as texts
+    from kg import proof
+    from kg.sources import read_documents
     from kg.store import Rows
     from kg.tables import print_rows
 
     store = stated.to_store()
-    documents = texts.texts_by_source(store, texts.read_documents(folder))
-    _print(f"Every one of {len(texts.spans_of(store)):,} passages and regions is verified against its text.\n\n")
+    documents = proof.texts_by_source(store, read_documents(folder))
+    _print(f"Every one of {len(proof.spans_of(store)):,} passages and regions is verified against its text.\n\n")
     columns = ("source", "words", "covered_percent", "passages", "median_length", "longest", "facts", "facts_per_25_words")
     rows = tuple(
         (
@@ -212,7 +219,7 @@ def _print_coverage(stated: Stated, folder: Path) -> None:
             c.facts,
             Decimal(f"{c.facts_per_25_words:.2f}"),
         )
-        for c in texts.measure_coverage(store, documents)
+        for c in proof.measure_coverage(store, documents)
     )
     print_rows(Rows(columns, rows), "table")
 
@@ -384,7 +391,8 @@ def _write(path: Path, text: str) -> None:
         draft.write_text(text, "utf-8")
         draft.replace(path)
     except OSError as exc:
-        draft.unlink(missing_ok=True)
+        with suppress(OSError):
+            draft.unlink()
         raise CallError(f"The file {str(path)!r} cannot be written: {exc.strerror}.") from exc
 
 

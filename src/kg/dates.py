@@ -60,8 +60,10 @@ def _point(text: str) -> Bounds:
         raise DataError(f"{text!r} is not a date in EDTF. Write it like 2018-07-23, 2018-07, 2018 or XXXX-06-30.") from exc
     if _year_is_open(text):
         return Bounds(None, None)
-    low, high = parsed.lower_strict(), parsed.upper_strict()
-    return Bounds(_day(low), _day(high))
+    try:
+        return Bounds(_day(parsed.lower_strict()), _day(parsed.upper_strict()))
+    except (AttributeError, TypeError, ValueError, OverflowError) as exc:
+        raise DataError(f"{text!r} is EDTF without a first and a last day. Write a date or an interval.") from exc
 
 
 def _year_is_open(text: str) -> bool:

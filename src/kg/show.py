@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import defaultdict
 from pathlib import Path
 
+from kg.proof import texts_by_source
 from kg.queries import Graph
-from kg.sources import read_documents, texts_by_source, to_link
+from kg.sources import read_documents, to_link
 from kg.store import Value
 from kg.tables import to_cell
 from kg.vocab import KG, RDFS, expand
@@ -38,10 +39,19 @@ def to_text(graph: Graph, id: str, folder: Path | None = None) -> str:
     for names in graph.query("names", node=id).to_dicts():
         if names["name_kind"] != "label":
             lines.append(f"  {names['name_kind']}: {names['name']}" + (f"  ({names['reported_in']})" if names["reported_in"] else ""))
-    for row in graph.query("facts", node=id).to_dicts():
-        lines += ["", f"{_day(row)}  {row['role_label']}: {row['label']}", f"    {row['fact']}"]
+    for rows in _by_fact(graph.query("facts", node=id).to_dicts()):
+        row, roles = rows[0], ", ".join(str(row["role_label"]) for row in rows)
+        lines += ["", f"{_day(row)}  {roles}: {row['label']}", f"    {row['fact']}"]
         lines += _passages(proof.get(row["fact"], []), texts)
     return "\n".join(lines).rstrip() + "\n"
+
+
+def _by_fact(rows: list[Record]) -> list[list[Record]]:
+    """A fact may name the thing in several roles; it is told once."""
+    found: dict[Value, list[Record]] = {}
+    for row in rows:
+        found.setdefault(row["fact"], []).append(row)
+    return list(found.values())
 
 
 _HEADER = ("rdfs:label", "class", "kg:cites", "kg:start", "kg:end", "kg:sha256")

@@ -10,9 +10,11 @@ import io
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -195,10 +197,11 @@ class Embedded:
         answer = self._run(query)
         if isinstance(answer, ox.QueryBoolean):
             return Rows(("answer",), ((bool(answer),),))
-        if isinstance(answer, ox.QueryTriples):
-            return Triples(tuple(answer))
-        columns = tuple(variable.value for variable in answer.variables)
-        return Rows(columns, tuple(tuple(_to_python(term) for term in row) for row in answer))
+        with _engine_errors():
+            if isinstance(answer, ox.QueryTriples):
+                return Triples(tuple(answer))
+            columns = tuple(variable.value for variable in answer.variables)
+            return Rows(columns, tuple(tuple(_to_python(term) for term in row) for row in answer))
 
     def select(self, query: str) -> Rows:
         """Return the rows of SELECT or ASK, as `Store` says.
@@ -220,7 +223,8 @@ class Embedded:
         answer = self._run(query)
         if isinstance(answer, ox.QueryTriples):
             raise QueryError(f"The query builds triples, which cannot be written as {format!r}. Ask for ttl, nt or jsonld.")
-        data = answer.serialize(format=STANDARD_RESULTS[format])
+        with _engine_errors():
+            data = answer.serialize(format=STANDARD_RESULTS[format])
         assert data is not None, "without an output, serialize returns the bytes"
         return data
 
@@ -243,20 +247,40 @@ class Embedded:
 
     def _run(self, query: str) -> ox.QuerySolutions | ox.QueryBoolean | ox.QueryTriples:
         refuse_service(query)
+        union = not self._has_dataset(query)
         try:
-            return self._evaluate(query)
+            return self._evaluate(query, union=union)
         except SyntaxError as exc:
-            # The prefixes of this graph need not be declared; a second try with them keeps the line numbers.
+            # The prefixes of this graph need not be declared; a second try has them.
             try:
-                return self._evaluate(prologue() + query)
+                return self._evaluate(prologue() + query, union=union)
             except SyntaxError:
                 raise QueryError(_syntax_message(query, str(exc))) from exc
 
-    def _evaluate(self, query: str) -> ox.QuerySolutions | ox.QueryBoolean | ox.QueryTriples:
-        try:
-            return self.engine.query(query, use_default_graph_as_union=True)
-        except (ValueError, RuntimeError, OSError) as exc:
-            raise QueryError(f"The query cannot be answered: {exc}.") from exc
+    def _has_dataset(self, query: str) -> bool:
+        """Tell whether the query names its graphs with FROM; the union would override them without a word.
+
+        Raises:
+            QueryError: A graph that it names is not here; nothing is fetched from elsewhere.
+        """
+        named = list(dataset_of(query))
+        for iri in named:
+            if not self.engine.contains_named_graph(ox.NamedNode(iri)):
+                raise QueryError(f"The query reads FROM <{iri}>, which is no graph of this store. Only its own graphs can be asked.")
+        return bool(named)
+
+    def _evaluate(self, query: str, *, union: bool) -> ox.QuerySolutions | ox.QueryBoolean | ox.QueryTriples:
+        with _engine_errors():
+            return self.engine.query(query, use_default_graph_as_union=union)
+
+
+@contextmanager
+def _engine_errors() -> Iterator[None]:
+    """The engine evaluates while rows are fetched, so its errors come then as well."""
+    try:
+        yield
+    except (ValueError, RuntimeError, OSError) as exc:
+        raise QueryError(f"The query cannot be answered: {exc}.") from exc
 
 
 def _syntax_message(query: str, message: str) -> str:
@@ -281,21 +305,25 @@ def _to_python(term: object) -> Value:
     return None if term is None else str(term)
 
 
+_IRI = r"<(?:[^<>\"{}|^`\\\x00-\x20]|\\u[0-9A-Fa-f]{4}|\\U[0-9A-Fa-f]{8})*>"
 _TOKENS = re.compile(
-    r"""(?P<skip>
+    rf"""(?P<skip>
         \"\"\"(?:[^\"\\]|\\.|\"(?!\"\"))*\"\"\" | '''(?:[^'\\]|\\.|'(?!''))*'''
-      | "(?:[^"\\\n]|\\.)*" | '(?:[^'\\\n]|\\.)*'
-      | <[^<>"{}|^`\\\s]*> | \#[^\n]* | [?$]\w+ | @[A-Za-z-]+
-      | [\w.-]*:[\w.:%\\-]*
-      )|(?P<word>[A-Za-z_]\w*)""",
+      | "(?:[^"\\\r\n]|\\.)*" | '(?:[^'\\\r\n]|\\.)*'
+      | {_IRI} | \#[^\r\n]* | [?$]\w+ | @[A-Za-z-]+
+      | (?P<prefix>[\w.-]*):(?:[\w.:%-]|\\.)*
+      )|(?P<word>[A-Za-z_]\w*)|(?P<open>\{{)""",
     re.VERBOSE | re.DOTALL,
 )
+_DECLARED = re.compile(r"PREFIX\s+([\w.-]*):\s*<([^>]*)>", re.IGNORECASE)
 
 
 def refuse_service(query: str) -> None:
     """Refuse a query that would make the engine call other hosts.
 
-    Strings, comments, IRIs, variables and prefixed names are skipped, so the word itself is free in all of those.
+    Strings, comments, IRIs, variables and prefixed names are skipped, so the word itself is free in all of those. The
+    engine needs no white space around a keyword, so a word that holds it is refused, and so is a prefix that holds it
+    before a brace. An IRI with an apostrophe can also be read as a comparison with a string; next to the word it is refused.
 
     Raises:
         QueryError: The query holds the keyword SERVICE.
@@ -303,10 +331,35 @@ def refuse_service(query: str) -> None:
     Sources:
         SPARQL 1.1 grammar, section 19.8: https://www.w3.org/TR/sparql11-query/#sparqlGrammar
     """
-    for match in _TOKENS.finditer(query):
-        if (match["word"] or "").upper() == "SERVICE":
-            line = query.count("\n", 0, match.start()) + 1
+    if "service" not in query.lower():
+        return
+    tokens = [match for match in _TOKENS.finditer(query) if not match[0].startswith("#")]
+    for before, token, after in zip([None, *tokens], tokens, [*tokens[1:], None], strict=False):
+        word, prefix = (token["word"] or "").upper(), (token["prefix"] or "").upper()
+        is_graph_name = before is not None and (before["word"] or "").upper() == "GRAPH"
+        is_called = "SERVICE" in prefix and after is not None and after["open"] and not is_graph_name
+        if "SERVICE" in word or is_called:
+            line = query.count("\n", 0, token.start()) + 1
             raise QueryError(f"The query calls SERVICE at line {line}, which would reach for other hosts. Take it out.")
+        if token[0].startswith("<") and "'" in token[0]:
+            raise QueryError(f"The query has the word service and the IRI {token[0]}; write the apostrophe of the IRI as %27.")
+
+
+def dataset_of(query: str) -> Iterator[str]:
+    """Yield the IRIs that a query names with FROM or FROM NAMED, prefixes resolved.
+
+    Example:
+        >>> list(dataset_of("SELECT ?x FROM <https://example.org/g> { ?x ?p 'FROM <b>' }"))
+        ['https://example.org/g']
+    """
+    prefixes = PREFIXES | dict(_DECLARED.findall(query))
+    tokens = [match for match in _TOKENS.finditer(query) if not match[0].startswith("#")]
+    for token, following in pairwise(tokens):
+        word = (token["word"] or "").upper()
+        if (word == "FROM" and (following["word"] or "").upper() != "NAMED") or (word == "NAMED" and following["skip"]):
+            text = following[0]
+            prefix, _, local = text.partition(":")
+            yield text[1:-1] if text.startswith("<") else prefixes.get(prefix, "") + local
 
 
 def parse_file(path: Path) -> list[ox.Quad]:
@@ -330,7 +383,8 @@ def to_lines(quads: Iterable[ox.Quad]) -> list[str]:
     """Return the quads as sorted lines of N-Quads, the same for the same set whatever its order."""
     data = ox.serialize(quads, format=ox.RdfFormat.N_QUADS)
     assert data is not None, "without an output, serialize returns the bytes"
-    return sorted(set(data.decode().splitlines(keepends=True)))
+    # splitlines would also split at U+2028 and others that N-Quads leaves unescaped.
+    return sorted({line + "\n" for line in data.decode().split("\n") if line})
 
 
 def to_rdflib(quads: Iterable[ox.Quad]) -> rdflib.Graph:

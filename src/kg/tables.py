@@ -5,9 +5,11 @@ from __future__ import annotations
 import sys
 from datetime import date
 from decimal import Decimal
+from io import StringIO
 
+from kg.errors import CallError
 from kg.queries import Graph, Query
-from kg.store import Rows, Value
+from kg.store import RECORD_FORMATS, Rows, Value
 
 PIPE_WIDTH = 140
 """Width of a table that does not go to a terminal, in characters."""
@@ -28,6 +30,8 @@ def print_rows(rows: Rows, format: str | None, *, title: str | None = None, note
         note: Stands below a table, after the number of rows.
     """
     if not is_table(format):
+        if format not in (None, *RECORD_FORMATS):
+            raise CallError(f"These rows cannot be written as {format!r}. Ask for table, {', '.join(RECORD_FORMATS)}.")
         sys.stdout.write(rows.to_text(format or "csv"))
         return
     from rich.console import Console
@@ -40,12 +44,16 @@ def print_rows(rows: Rows, format: str | None, *, title: str | None = None, note
         table.add_column(column.replace("_", " "), justify="right" if is_number else "left", overflow="fold")
     for row in rows:
         table.add_row(*(Text(to_cell(value)) for value in row))
-    console = Console(width=None if sys.stdout.isatty() else PIPE_WIDTH, highlight=False)
+    # Into memory first: rich ends the process by itself when the reader closes the pipe.
+    is_terminal = sys.stdout.isatty()
+    out = StringIO()
+    console = Console(file=out, force_terminal=is_terminal, width=None if is_terminal else PIPE_WIDTH, highlight=False)
     if title:
         console.print(Text(title), style="bold")
     if len(rows):
         console.print(table)
     console.print(Text(f"{len(rows)} row{'' if len(rows) == 1 else 's'}{note}"), style="dim")
+    sys.stdout.write(out.getvalue())
 
 
 def print_answer(graph: Graph, query: Query, rows: Rows, format: str | None) -> None:

@@ -1,0 +1,127 @@
+"""A module imports only modules above it, and each foreign library has its owners."""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import kg
+
+FOLDER = Path(kg.__file__).parent
+ORDER = [
+    "errors",
+    "resources",
+    "vocab",
+    "dates",
+    "store",
+    "sources",
+    "proof",
+    "checks",
+    "table",
+    "build",
+    "queries",
+    "tables",
+    "network",
+    "draw",
+    "show",
+    "cli",
+    "__main__",
+]
+OWNERS = {
+    "edtf": {"dates"},
+    "jinja2": {"draw"},
+    "networkx": {"network"},
+    "oxrdflib": {"store"},
+    "platformdirs": {"build"},
+    "pyoxigraph": {"store", "checks", "build"},
+    "pyshacl": {"checks"},
+    "pyvis": {"draw"},
+    "rapidfuzz": {"table"},
+    "rdflib": {"store", "checks"},
+    "rich": {"tables"},
+    "rustworkx": {"draw"},
+    "typer": {"cli"},
+    "yaml": {"checks", "queries"},
+}
+MODULES = sorted(path.stem for path in FOLDER.glob("*.py") if path.stem != "__init__")
+
+
+def _is_typing_only(node: ast.AST) -> bool:
+    return isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
+
+
+def _imports(node: ast.AST) -> Iterator[tuple[str, ...]]:
+    """Yield the dotted names that run-time code imports, at the top of a module or inside a function."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.Import):
+            yield from (tuple(name.name.split(".")) for name in child.names)
+        elif isinstance(child, ast.ImportFrom):
+            assert child.level == 0, "an import is absolute"
+            parts = tuple(str(child.module).split("."))
+            yield from ([(*parts, name.name) for name in child.names] if parts == ("kg",) else [parts])
+        elif not _is_typing_only(child):
+            yield from _imports(child)
+
+
+def _imported(module: str) -> set[tuple[str, ...]]:
+    return set(_imports(ast.parse((FOLDER / f"{module}.py").read_text("utf-8"))))
+
+
+def test_every_module_has_its_place_in_the_order() -> None:
+    assert sorted(ORDER) == MODULES
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_a_module_imports_only_modules_above_it(module: str) -> None:
+    own = {name[1] for name in _imported(module) if name[0] == "kg"}
+    assert own <= set(ORDER[: ORDER.index(module)])
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_a_foreign_library_is_imported_by_its_owners_only(module: str) -> None:
+    foreign = {name[0] for name in _imported(module)} - set(sys.stdlib_module_names) - {"kg"}
+    assert foreign <= set(OWNERS), "a new library needs an owner"
+    assert {name for name in foreign if module not in OWNERS[name]} == set()
+
+
+def _loaded(code: str) -> set[str]:
+    """Return the top-level modules, and those of `kg`, that a fresh interpreter has after some code."""
+    script = f"import sys\n{code}\nprint(*sys.modules, file=sys.stderr)"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60)
+    return {name if name.startswith("kg.") else name.partition(".")[0] for name in done.stderr.split()}
+
+
+HEAVY = {
+    "edtf",
+    "jinja2",
+    "networkx",
+    "numpy",
+    "oxrdflib",
+    "pyoxigraph",
+    "pyshacl",
+    "pyvis",
+    "rapidfuzz",
+    "rdflib",
+    "rich",
+    "rustworkx",
+    "yaml",
+}
+
+
+def test_import_kg_imports_nothing_else() -> None:
+    assert _loaded("import kg") & (HEAVY | {"typer", *(f"kg.{name}" for name in MODULES)}) == set()
+
+
+@pytest.mark.parametrize("args", [["--help"], ["--version"], ["build", "--help"]])
+def test_help_imports_nothing_heavy(args: list[str]) -> None:
+    code = f"from kg.cli import main\nsys.argv = ['kg', *{args!r}]\ntry:\n    main()\nexcept SystemExit as exc:\n    assert not exc.code"
+    assert _loaded(code) & HEAVY == set()
+
+
+def test_a_named_query_imports_only_the_engine() -> None:
+    code = "import kg\nkg.open().query('people')"
+    _loaded(code)  # The graph of the cache is built by the first of the two.
+    assert _loaded(code) & HEAVY <= {"pyoxigraph", "yaml"}
