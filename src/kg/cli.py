@@ -422,13 +422,14 @@ def cite(
     source: Annotated[str, typer.Argument(metavar="SOURCE", help="Slug or short form of the source, or the file of its text.")],
     words: Annotated[str, typer.Argument(help="The words, as they stand in the text.")],
     sources: SourcesOption = None,
+    furniture: Annotated[bool, typer.Option("--furniture", help="The words are a region of the page that is not the article.")] = False,
     graph: GraphOption = None,
 ) -> None:
     """Print the passage of some words in Turtle, ready to paste."""
     from kg.resources import shipped
     from kg.sources import cite as cite_words
 
-    _print(cite_words(graph or shipped("graph"), source, words, sources))
+    _print(cite_words(graph or shipped("graph"), source, words, sources, furniture=furniture))
 
 
 @app.callback(invoke_without_command=True)

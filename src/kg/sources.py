@@ -178,6 +178,14 @@ def to_passage(slug: str, document: Document, start: int, end: int) -> str:
     )
 
 
+def to_furniture(slug: str, document: Document, start: int, end: int) -> str:
+    """Return a region of furniture in Turtle, ready to paste; its kind is to be corrected. It may cross paragraphs."""
+    return (
+        f"furniture:{slug}-{start}-{end} a kg:Furniture ; kg:source source:{slug} ; kg:start {start} ; kg:end {end} ;\n"
+        f'    kg:kind code:navigation ;\n    kg:sha256 "{digest(document.text[start:end])}" .\n'
+    )
+
+
 def _escape(text: str) -> str:
     escapes = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t"}
     return "".join(escapes.get(letter, letter) for letter in text)
@@ -262,7 +270,7 @@ def read_registered(graph: Path) -> dict[str, str]:
     return found
 
 
-def cite(graph: Path, source: str, words: str, folder: Path | None) -> str:
+def cite(graph: Path, source: str, words: str, folder: Path | None, *, furniture: bool = False) -> str:
     """Return the passage of some words in Turtle, with a comment where they occur more than once.
 
     Args:
@@ -270,6 +278,7 @@ def cite(graph: Path, source: str, words: str, folder: Path | None) -> str:
         source: Slug or short form of the source, or the file of its text.
         words: The words as they stand in the text; white space and the shape of quotation marks do not matter.
         folder: Folder of the source texts; not needed when `source` is a file.
+        furniture: The words are a region that is not the article.
 
     Raises:
         NotFoundError: No such source, or no such words; the message has the nearest.
@@ -279,7 +288,8 @@ def cite(graph: Path, source: str, words: str, folder: Path | None) -> str:
     spans = find_words(document, words)
     if not spans:
         raise NotFoundError(f"The words {words!r} do not occur in source:{slug}.{_nearest_words(document, words)}")
-    passages = [to_passage(slug, document, start, end) for start, end in spans]
+    write = to_furniture if furniture else to_passage
+    passages = [write(slug, document, start, end) for start, end in spans]
     if len(passages) == 1:
         return passages[0]
     note = f"# The words occur {len(passages)} times; keep the passage that is meant, or cite more words.\n"

@@ -1,0 +1,183 @@
+"""Every query of the catalogue against cases: a graph, parameters and the rows worked out by hand from its files.
+
+A case is a folder `cases/<query>/<case>/` with `case.yaml`: `graph` (a folder of `graphs/`; without it the graph lies in the
+folder of the case), `params`, and `expected`, where a column that a row leaves out is unbound. Each graph is built once a
+session and asked twice: in Oxigraph, as users do, and in rdflib's own evaluator, so that no answer hangs on one engine.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pyoxigraph as ox
+import pytest
+import rdflib
+import yaml
+
+import kg
+from kg import build
+from kg.queries import VALUES_LINE, Query, get_query, query_names, read_query
+from kg.resources import shipped
+from kg.store import Embedded, to_lines
+from kg.vocab import shorten
+
+TESTS = Path(__file__).parent
+CASES = sorted(path.parent for path in TESTS.glob("cases/*/*/case.yaml"))
+TEST_GRAPHS = sorted(path for path in TESTS.glob("graphs/*") if path.is_dir())
+
+pytestmark = pytest.mark.filterwarnings("ignore:Dataset:DeprecationWarning")  # rdflib warns of what it calls itself
+
+Row = tuple[str | Decimal | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Engines:
+    """One graph in both engines."""
+
+    graph: kg.Graph
+    dataset: rdflib.Dataset
+
+    def ask_oxigraph(self, query: Query, params: Mapping[str, object]) -> list[Row]:
+        rows = self.graph.query(query.name, **params)
+        assert rows.columns == tuple(column.name for column in query.columns)
+        return [_plain(query, row) for row in rows]
+
+    def ask_rdflib(self, query: Query, params: Mapping[str, object]) -> list[Row]:
+        answer = self.dataset.query(query.bind(self.graph.terms(query, params)))
+        assert tuple(str(variable) for variable in answer.vars or ()) == tuple(column.name for column in query.columns)
+        return [_plain(query, row) for row in answer]  # type: ignore[arg-type]  # SELECT yields rows, which are tuples of terms
+
+
+def _plain(query: Query, row: Iterable[object]) -> Row:
+    return tuple(_cell(column.type, value) for column, value in zip(query.columns, row, strict=True))
+
+
+def _cell(type: str, value: object) -> str | Decimal | None:
+    """Numbers by value, IRIs by their short form (rdflib gives back MIN of IRIs as a literal), everything else as text."""
+    if value is None:
+        return None
+    if type in ("integer", "decimal"):
+        return Decimal(str(value))
+    return shorten(str(value)) if type in ("iri", "code", "term") else str(value)
+
+
+def _open(lines: list[str], manifest: dict[str, Any]) -> Engines:
+    dataset = rdflib.Dataset(default_union=True)
+    dataset.parse(data="".join(lines), format="nquads")
+    return Engines(kg.Graph(build.Snapshot(Embedded.from_lines(lines), manifest)), dataset)
+
+
+@pytest.fixture(scope="session")
+def open_built() -> Callable[[Path], Engines]:
+    """Build a folder once a session; a folder that breaks a rule fails here."""
+
+    @cache
+    def open_folder(folder: Path) -> Engines:
+        return _open(*build.build(folder))
+
+    return open_folder
+
+
+@pytest.fixture(scope="session")
+def shipped_graph() -> Engines:
+    graph = kg.open()
+    return _open(to_lines(graph.store.engine), graph.snapshot.manifest)
+
+
+def _case_id(folder: Path) -> str:
+    return f"{folder.parent.name}-{folder.name}"
+
+
+def _read_case(folder: Path) -> tuple[Path, dict[str, object], list[dict[str, object]]]:
+    case = yaml.safe_load((folder / "case.yaml").read_text("utf-8"))
+    return TESTS / "graphs" / case["graph"] if "graph" in case else folder, case["params"], case["expected"]
+
+
+def _expected(query: Query, rows: list[dict[str, object]]) -> list[Row]:
+    names = [column.name for column in query.columns]
+    assert not {name for row in rows for name in row} - set(names), "the case names a column that the query has not"
+    return [_plain(query, [row.get(name) for name in names]) for row in rows]
+
+
+@pytest.mark.parametrize("folder", CASES, ids=_case_id)
+def test_oxigraph_answers_as_worked_out_by_hand(folder: Path, open_built: Callable[[Path], Engines]) -> None:
+    graph, params, rows = _read_case(folder)
+    query = get_query(folder.parent.name)
+    assert open_built(graph).ask_oxigraph(query, params) == _expected(query, rows)
+
+
+@pytest.mark.parametrize("folder", CASES, ids=_case_id)
+def test_rdflib_answers_as_worked_out_by_hand(folder: Path, open_built: Callable[[Path], Engines]) -> None:
+    graph, params, rows = _read_case(folder)
+    query = get_query(folder.parent.name)
+    assert open_built(graph).ask_rdflib(query, params) == _expected(query, rows)
+
+
+@pytest.mark.parametrize("name", query_names())
+def test_both_engines_answer_alike_on_the_shipped_graph(name: str, shipped_graph: Engines) -> None:
+    query = get_query(name)
+    assert shipped_graph.ask_rdflib(query, {}) == shipped_graph.ask_oxigraph(query, {})
+
+
+@pytest.mark.parametrize("name", query_names())
+def test_no_two_rows_tie_in_the_order(name: str, shipped_graph: Engines, open_built: Callable[[Path], Engines]) -> None:
+    query = get_query(name)
+    keys = [[column.name for column in query.columns].index(key) for key in _order_keys(query.text)]
+    for engines in (shipped_graph, *map(open_built, TEST_GRAPHS)):
+        rows = [tuple(row[key] for key in keys) for row in engines.ask_oxigraph(query, {})]
+        assert sorted({row for row in rows if rows.count(row) > 1}, key=str) == []
+
+
+@pytest.mark.parametrize("name", query_names())
+def test_every_query_has_a_hit_and_a_trap(name: str) -> None:
+    kinds = {folder.name.partition("-")[0] for folder in CASES if folder.parent.name == name}
+    assert {"hit", "trap"} <= kinds <= {"hit", "trap", "empty"}
+
+
+def test_every_case_is_of_a_query() -> None:
+    assert {folder.parent.name for folder in CASES} == set(query_names())
+
+
+def _code(text: str) -> str:
+    return "\n".join(line for line in text.splitlines() if not line.startswith("#"))
+
+
+def _selected(text: str) -> list[str]:
+    """Names of the outermost SELECT, which is the first and stands on one line: `?x`, or the y of `(COUNT(?x) AS ?y)`."""
+    line = next(line for line in text.splitlines() if line.startswith("SELECT"))
+    return re.findall(r"\?(\w+)", re.sub(r"\((?:[^()]|\([^()]*\))* AS (\?\w+)\)", r"\1", line))
+
+
+def _order_keys(text: str) -> list[str]:
+    return re.findall(r"\?(\w+)", text.rpartition("ORDER BY")[2])
+
+
+@pytest.mark.parametrize("path", sorted(shipped("sparql").glob("*.rq")), ids=lambda path: path.stem)
+def test_a_file_holds_to_its_header(path: Path) -> None:
+    query, code = read_query(path), _code(path.read_text("utf-8"))
+    columns = [column.name for column in query.columns]
+    assert sorted(_selected(code)) == sorted(columns)
+    lines = VALUES_LINE.findall(code)
+    assert [names.split() for names, _ in lines] == ([[f"?{param.name}" for param in query.params]] if query.params else [])
+    assert all(set(row.split()) == {"UNDEF"} for _, row in lines)
+    assert query.summary.endswith("?")
+    assert set(query.table) <= set(columns)
+    assert set(_order_keys(code)) <= set(columns)
+
+
+@pytest.mark.parametrize("path", sorted(shipped("sparql").glob("*.rq")), ids=lambda path: path.stem)
+def test_a_file_is_ordered_and_asks_no_other_host(path: Path) -> None:
+    code = _code(path.read_text("utf-8"))
+    assert code.count("ORDER BY") == 1
+    assert not re.search(r"\bSERVICE\b|SELECT(\s+DISTINCT)?\s+\*", code, re.IGNORECASE)
+
+
+@pytest.mark.parametrize("path", sorted(shipped("sparql").glob("*.rq")), ids=lambda path: path.stem)
+def test_a_file_runs_unchanged(path: Path, shipped_graph: Engines) -> None:
+    answer = shipped_graph.graph.store.engine.query(path.read_text("utf-8"), use_default_graph_as_union=True)
+    assert isinstance(answer, ox.QuerySolutions)
+    assert next(answer, None) is not None
