@@ -1,4 +1,5 @@
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -342,3 +343,14 @@ def test_the_manifest_counts_what_is_there() -> None:
     assert manifest["classes"]["kg:Pledge"] == 4
     assert manifest["classes"]["kg:Source"] == 2
     assert f"<{KG}Pledge>" in "".join(lines)
+
+
+def test_the_pointer_is_replaced_and_never_written_over(tmp_path: Path) -> None:
+    lines, manifest = build.build(BASE)
+    build.write(lines, manifest, tmp_path)
+    before = (tmp_path / "CURRENT").read_text("utf-8")
+    os.link(tmp_path / "CURRENT", tmp_path / "witness")
+    more, other = build.build(BASE, sensitive=True)
+    build.write(more, other, tmp_path)
+    assert (tmp_path / "CURRENT").read_text("utf-8") != before
+    assert (tmp_path / "witness").read_text("utf-8") == before
