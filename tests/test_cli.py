@@ -82,7 +82,7 @@ def test_the_answer_of_a_snapshot_is_that_of_its_graph(warm: Runner, tmp_path: P
 
 def test_sensitive_facts_are_in_a_snapshot_only_when_asked_for(warm: Runner, tmp_path: Path) -> None:
     query = "ASK { statement:gazette-illness a kg:Statement }"
-    for args, answer in (([], "False"), (["--sensitive"], "True")):
+    for args, answer in (([], "false"), (["--sensitive"], "true")):
         out = tmp_path / answer
         _answered(warm("build", *SMALL, "--out", out, *args))
         assert warm("query", "-", "--store", out, stdin=query).stdout == f"answer\n{answer}\n"
@@ -174,7 +174,6 @@ WRONG_CALLS = {
     "identifier-with-a-quote": (["show", "person:a'b\"><", *SMALL], "person:a", "Did you mean"),
     "no-argument": (["find"], "text", "--help"),
     "limit": (["find", "brandt", "--limit", "0"], "--limit", "1"),
-    "name-like-none": (["find", "qqqqxxxx", *SMALL], "'qqqqxxxx'", "name"),
     "graph-and-store": (["stats", *SMALL, "--store", str(BASE)], "graph", "store"),
     "graph-and-store-of-a-query": (["query", "pledges", *SMALL, "--store", str(BASE)], "graph", "store"),
     "graph-and-store-of-a-picture": (["network", *SMALL, "--store", str(BASE)], "graph", "store"),
@@ -199,7 +198,7 @@ def test_a_wrong_call_has_status_2_and_a_sentence_with_the_value_and_what_to_do(
 QUERIES = {
     "no-sparql": ("What was promised?", "line 1"),
     "unfinished": ("SELECT *\nWHERE {\n", "line 3"),
-    "update": ("INSERT DATA { place:solvik rdfs:label 'x' }", "not SPARQL"),
+    "update": ("INSERT DATA { place:solvik rdfs:label 'x' }", "read-only"),
     "empty": ("", "not SPARQL"),
     "unknown-prefix": ("SELECT * { ?s nope:p ?o }", "nope:p"),
     "unknown-function": ("SELECT (<http://x/f>(1) AS ?y) {}", "http://x/f"),
@@ -349,7 +348,9 @@ def test_an_output_folder_that_cannot_be_written_is_named(warm: Runner, no_folde
 
 def test_an_output_file_that_cannot_be_written_is_named(warm: Runner, no_folder: Path, tmp_path: Path) -> None:
     _refused(warm("network", *SMALL, "--out", no_folder), 2, repr(str(no_folder)), "cannot be written")
-    _refused(warm("network", *SMALL, "--out", tmp_path), 2, repr(str(tmp_path)), "cannot be written")
+    _refused(warm("network", *SMALL, "--out", tmp_path), 2, repr(str(tmp_path)), "no file that can be replaced")
+    _refused(warm("network", *SMALL, "--out", "/dev/full"), 2, "no file that can be replaced")
+    assert Path("/dev/full").is_char_device()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file"]
 
 
@@ -395,7 +396,39 @@ def test_a_pipe_that_is_closed_early_ends_the_command_quietly(warm: Runner, form
 
 @pytest.mark.parametrize("args", [["stats", *SMALL], ["--help"], ["queries"], ["find", "qqqqxxxx", *SMALL]])
 def test_a_pipe_that_nobody_reads_makes_no_traceback(warm: Runner, args: list[str]) -> None:
-    _close(warm.start(*args), 0, 2, -signal.SIGPIPE)
+    _close(warm.start(*args), 0, 1, -signal.SIGPIPE)
+
+
+@pytest.mark.parametrize(
+    "args", [["stats", *SMALL], ["--help"], ["query", "people", *SMALL], ["find", "lind", *SMALL, "--format", "table"]]
+)
+def test_a_full_disk_is_one_sentence(warm: Runner, args: list[str]) -> None:
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run([warm.command, *args], cwd=warm.home, env=warm.environment, stdout=full, stderr=subprocess.PIPE, check=False)
+    assert done.returncode == 1
+    assert done.stderr.decode().strip() == "kg: the output cannot be written: No space left on device."
+
+
+def test_a_name_like_none_is_an_empty_answer_and_no_wrong_call(warm: Runner) -> None:
+    _refused(warm("find", "qqqqxxxx", *SMALL), 1, "'qqqqxxxx'", "name")
+
+
+@pytest.mark.parametrize(
+    "query", ["SELECT * {FILTER(" + "(" * 5000 + "1" + ")" * 5000 + ")}", "SELECT * " + "{" * 20000, "ASK {FILTER(" + "1+" * 40000 + "1)}"]
+)
+def test_a_query_that_would_end_the_parser_is_refused(warm: Runner, query: str) -> None:
+    _refused(warm("query", "-", *SMALL, stdin=query), 2, "too deep")
+
+
+def test_an_update_is_called_an_update(warm: Runner) -> None:
+    _refused(warm("query", "-", *SMALL, stdin="# gone\nPREFIX a: <b:>\nDROP ALL"), 2, "read-only", "DROP")
+
+
+def test_a_folder_that_is_a_link_is_read_and_a_circle_ends(warm: Runner, small_graph: Path) -> None:
+    (small_graph / "sources").rename(small_graph.parent / "elsewhere")
+    (small_graph / "sources").symlink_to(small_graph.parent / "elsewhere", target_is_directory=True)
+    (small_graph / "circle").symlink_to(small_graph, target_is_directory=True)
+    assert "Pledge,4" in warm("stats", "--graph", small_graph).stdout
 
 
 ENDLESS = "SELECT (COUNT(*) AS ?n) { ?a ?b ?c . ?d ?e ?f . ?g ?h ?i . ?j ?k ?l FILTER(?a != ?l) }"

@@ -101,3 +101,61 @@ def test_money_without_a_figure_is_an_open_end() -> None:
         money:a-m a kg:Money ; kg:of pledge:a-p ; kg:unit "NOK" ; kg:basis code:not-stated ; kg:words "new money" ."""
     query = "SELECT ?low ?high { pledge:a-p kg:totalLow ?low OPTIONAL { pledge:a-p kg:totalHigh ?high } }"
     assert one(derive("", a=body), query) == ("0", None)
+
+
+@pytest.mark.parametrize("words", ["kg:polarity code:refrain", "kg:polarity code:act"])
+def test_only_what_is_to_be_done_is_money_promised(words: str) -> None:
+    body = f"""pledge:a-p a kg:Pledge ; {words} .
+        money:a-m a kg:Money ; kg:of pledge:a-p ; kg:amount 6.0 ; kg:unit "NOK" ; kg:qualifier code:exactly ; kg:basis code:total ."""
+    assert len(derive("", a=body).select("SELECT ?low { pledge:a-p kg:totalLow ?low }")) == ("act" in words)
+
+
+def test_a_figure_before_a_change_is_no_money_promised() -> None:
+    body = """pledge:a-p a kg:Pledge .
+        money:a-m a kg:Money ; kg:of pledge:a-p ; kg:amount 6.0 ; kg:unit "NOK" ; kg:qualifier code:exactly ; kg:basis code:total ;
+            kg:kind code:before ."""
+    assert len(derive("", a=body).select("SELECT ?low { pledge:a-p kg:totalLow ?low }")) == 0
+
+
+def test_recipients_without_a_number_leave_the_end_open() -> None:
+    body = """pledge:a-p a kg:Pledge .
+        money:a-m a kg:Money ; kg:of pledge:a-p ; kg:amount 6.0 ; kg:unit "NOK" ; kg:qualifier code:exactly ; kg:basis code:not-stated .
+        quantity:a-r a kg:Quantity ; kg:of pledge:a-p ; kg:kind code:recipients ; kg:unit "ports" ; kg:words "dozens of ports" ."""
+    query = "SELECT ?low ?high { pledge:a-p kg:totalLow ?low OPTIONAL { pledge:a-p kg:totalHigh ?high } }"
+    assert one(derive("", a=body), query) == ("6", None)
+
+
+def test_an_open_date_of_an_event_is_not_closed_by_a_publication() -> None:
+    edtf = "http://id.loc.gov/datatypes/edtf/EDTF"
+    body = f"""date:a-p a kg:Date ; kg:of source:a ; kg:kind code:published ; kg:edtf "2024-05-03"^^<{edtf}> .
+        date:a-h a kg:Date ; kg:of event:fair ; kg:kind code:held ; kg:edtf "2025/.."^^<{edtf}> .
+        statement:a-s a kg:Statement ; kg:event event:fair ."""
+    store = derive("event:fair a kg:Event .", a=body)
+    assert one(store, "SELECT ?from { event:fair kg:earliest ?from }") == ("2025-01-01",)
+    assert store.select("SELECT ?to { event:fair kg:latest ?to }").rows == ()
+
+
+SENSITIVE = """
+    passage:a-0-5 a kg:Passage . passage:a-6-9 a kg:Passage .
+    statement:a-private a kg:Statement ; kg:mark code:sensitive ; kg:about group:clinic ; kg:cites passage:a-0-5 .
+    statement:a-reply a kg:Statement ; kg:respondsTo statement:a-private ; kg:cites passage:a-6-9 .
+    outcome:a-effect a kg:Outcome ; kg:resultOf statement:a-private ; kg:cites passage:a-6-9 .
+    absence:a-when a kg:Absence ; kg:about statement:a-private .
+    name:a-clinic a kg:Name ; kg:of group:clinic ; kg:written "The Clinic" ; kg:cites passage:a-6-9 .
+    statement:a-public a kg:Statement ; kg:about group:town ; kg:cites passage:a-6-9 .
+"""
+
+
+def test_what_is_known_only_through_a_sensitive_fact_goes_with_it() -> None:
+    trig = f"{PREFIXES}<{ENTITIES_GRAPH}> {{ group:clinic a kg:Group . group:town a kg:Group . }}\n"
+    trig += f"source:a {{ source:a a kg:Source . {SENSITIVE} }}"
+    stated = build.Stated(build.read(shipped("graph")).ontology, tuple(ox.parse(trig, format=ox.RdfFormat.TRIG)), {})
+    kept = {str(quad.subject).rpartition("/id/")[2].rstrip(">") for quad in build.without_sensitive(stated).data}
+    assert kept == {"source/a", "passage/a-6-9", "statement/a-public", "group/town"}
+
+
+def test_the_shipped_graph_holds_without_its_sensitive_facts() -> None:
+    stated = build.read(shipped("graph"))
+    reduced = build.without_sensitive(stated)
+    assert len(reduced.data) < len(stated.data)
+    assert build.check(reduced) == []

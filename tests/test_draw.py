@@ -98,9 +98,29 @@ def test_hostile_labels_are_inert(browser: Browser, tmp_path: Path) -> None:
     html = to_html(Network(nodes, edges), kg.open(), title=HOSTILE[0])
     page, requests, errors = open_page(browser, tmp_path / "hostile.html", html)
     for label in HOSTILE:
-        page.evaluate("label => showNode(byLabel.get(label))", label)
+        page.evaluate("label => showNode(search(label))", label)
     assert page.title() == HOSTILE[0]
     assert page.locator("#panel script, #panel img").count() == 0
     assert len(requests) == 1
     assert errors == []
+    page.close()
+
+
+@pytest.mark.parametrize("typed", ["matt hancock", " STOKES ", "Matt Hackcock"])
+def test_a_search_forgives_case_and_takes_parts_and_other_names(browser: Browser, tmp_path: Path, html: str, typed: str) -> None:
+    page, _, _ = open_page(browser, tmp_path / "network.html", html)
+    page.fill("#search", typed)
+    page.press("#search", "Tab")
+    assert page.inner_text("#panel h2") in ("Matt Hancock", "Helen Stokes-Lampard")
+    page.fill("#search", "zzzz")
+    page.press("#search", "Tab")
+    assert "zzzz" in page.inner_text("#panel")
+    page.close()
+
+
+def test_a_pledge_shows_its_money(browser: Browser, tmp_path: Path, html: str) -> None:
+    page, _, _ = open_page(browser, tmp_path / "network.html", html)
+    page.fill("#search", "Give seven trusts money")
+    page.press("#search", "Tab")
+    assert "up to GBP 6,000,000 each" in page.inner_text("#panel")
     page.close()

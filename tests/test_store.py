@@ -133,7 +133,7 @@ def test_ask_answers_with_one_row() -> None:
     [
         ("SELECT", "not SPARQL at line 1"),
         ("SELECT *\nWHERE {\n  ?a ?b\n}", "not SPARQL at line 4"),
-        ("DELETE WHERE { ?s ?p ?o }", "not SPARQL"),
+        ("DELETE WHERE { ?s ?p ?o }", "read-only"),
         ("", "not SPARQL"),
         ("SELECT (nope:f(1) AS ?x) {}", "not SPARQL"),
         ("SELECT (<http://x/f>(1) AS ?x) {}", "cannot be answered"),
@@ -173,7 +173,7 @@ ROWS = Rows(("id", "n"), (('a,b\t"c"\n', Decimal("1.50")), (None, Decimal("3.0")
 @pytest.mark.parametrize(("format", "delimiter"), [("csv", ","), ("tsv", "\t")])
 def test_csv_and_tsv_read_back(format: str, delimiter: str) -> None:
     rows = list(csv.reader(io.StringIO(ROWS.to_text(format), newline=""), delimiter=delimiter))
-    assert rows == [["id", "n"], ['a,b\t"c"\n', "1.50"], ["", "3.0"], ["é", "2020-01-02"], ["x", "True"]]
+    assert rows == [["id", "n"], ['a,b\t"c"\n', "1.50"], ["", "3.0"], ["é", "2020-01-02"], ["x", "true"]]
 
 
 def test_json_reads_back() -> None:

@@ -26,7 +26,7 @@ from kg.dates import to_bounds
 from kg.errors import CallError, CheckError, DataError, ParseError
 from kg.resources import release, shipped
 from kg.store import Embedded, parse_file, to_lines
-from kg.vocab import DERIVED_GRAPH, ENTITIES_GRAPH, ID, KG, ONTOLOGY_GRAPH, RDF, RDFS, XSD, shorten
+from kg.vocab import DERIVED_GRAPH, ENTITIES_GRAPH, ID, KG, ONTOLOGY_GRAPH, OWL, RDF, RDFS, XSD, shorten
 
 FORMAT = 1
 """Version of the layout of a snapshot."""
@@ -92,10 +92,27 @@ def read(graph: Path) -> Stated:
 def _graph_files(graph: Path) -> list[Path]:
     if not graph.is_dir():
         raise CallError(f"There is no folder {str(graph)!r}. Name the folder that holds the graph.")
-    found = sorted(path for path in graph.rglob("*") if path.suffix in (".ttl", ".trig") and not path.name.startswith("."))
+    found = sorted(path for path in _walk(graph, set()) if path.suffix in (".ttl", ".trig") and not path.name.startswith("."))
     if not found:
         raise ParseError(f"The folder {str(graph)!r} holds no Turtle (.ttl) and no TriG (.trig) file, so there is no graph in it.")
     return found
+
+
+def _walk(folder: Path, seen: set[Path]) -> Iterator[Path]:
+    """Yield the regular files below a folder, through links but never in a circle; what cannot be read is an error."""
+    real = folder.resolve()
+    if real in seen:
+        return
+    seen.add(real)
+    try:
+        entries = sorted(folder.iterdir())
+    except OSError as exc:
+        raise ParseError(f"The folder {str(folder)!r} cannot be read: {exc.strerror}.") from exc
+    for entry in entries:
+        if entry.is_dir():
+            yield from _walk(entry, seen)
+        elif entry.is_file():
+            yield entry
 
 
 def _in_graph(quad: ox.Quad, name: str) -> ox.Quad:
@@ -128,10 +145,29 @@ def _bad_dates(stated: Stated) -> Iterator[Finding]:
 
 
 def without_sensitive(stated: Stated) -> Stated:
-    """Return what is stated without the facts that are marked sensitive, and what hangs on them."""
+    """Return what is stated without the facts that are marked sensitive, and what is known only through them.
+
+    An entity or passage that none but these facts name goes with them, and so do its names, dates and identifiers.
+    """
     query = (shipped("sparql") / "derive" / "sensitive.rq").read_text("utf-8")
-    left_out = {row[0] for row in stated.to_store().terms(query)}
+    left_out: set[Any] = {row[0] for row in stated.to_store().terms(query)}
+    described = {quad.subject for quad in stated.data}
+    while orphans := _orphans(stated.data, left_out) & described - left_out:
+        left_out |= orphans
     return replace(stated, data=tuple(q for q in stated.data if q.subject not in left_out and q.object not in left_out))
+
+
+def _orphans(data: Iterable[ox.Quad], left_out: set[Any]) -> set[Any]:
+    """Return what only left-out nodes name, and what belongs to a left-out node."""
+    named, kept, owned = set(), set(), set()
+    for quad in data:
+        if quad.predicate.value == KG + "of" and quad.object in left_out:
+            owned.add(quad.subject)
+        elif quad.subject in left_out:
+            named.add(quad.object)
+        elif quad.predicate.value not in (KG + "of", OWL + "differentFrom"):
+            kept.add(quad.object)
+    return (named - kept) | owned
 
 
 def derive(stated: Stated) -> Embedded:
@@ -160,6 +196,8 @@ def _rows(store: Embedded, query: str) -> list[Row]:
 
 def _derived(rows: Iterable[Row], known: set[tuple[Any, Any, Any]]) -> Iterator[ox.Quad]:
     for source, subject, predicate, value in rows:
+        if subject is None or predicate is None or value is None:
+            raise DataError(f"Something cannot be derived of {subject}: {predicate} has no value. A figure of it may be too large.")
         if (subject, predicate, value) not in known:
             known.add((subject, predicate, value))
             name = f"{DERIVED_GRAPH}/{source.value.rpartition('/')[2]}" if source else DERIVED_GRAPH
@@ -348,18 +386,22 @@ def cache_folder(graph: Path) -> Path:
 def open_graph(graph: Path, *, sensitive: bool = False) -> Snapshot:
     """Open a graph as its files are now, building it first if they have changed since the last time.
 
-    If they do not hold, the last good snapshot answers, and its note says so.
+    If they do not hold, the last good snapshot answers, and its note says so. With sensitive facts the graph is built in
+    memory and kept nowhere.
 
     Raises:
         ParseError, CheckError: The files do not hold and there is no earlier snapshot.
     """
-    folder = cache_folder(graph) / ("sensitive" if sensitive else "plain")
+    if sensitive:
+        lines, fresh = build(graph, sensitive=True)
+        return Snapshot(Embedded.from_lines(lines), fresh)
+    folder = cache_folder(graph) / "plain"
     manifest = read_manifest(folder)
     try:
-        if manifest and manifest["inputs"] == digest_inputs(graph, sensitive=sensitive):
+        if manifest and manifest["inputs"] == digest_inputs(graph, sensitive=False):
             with suppress(DataError):  # a damaged cache is built again
                 return open_snapshot(folder)
-        lines, fresh = build(graph, sensitive=sensitive)
+        lines, fresh = build(graph)
     except (ParseError, CheckError):
         if manifest is None:
             raise

@@ -9,7 +9,7 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from typer.exceptions import TyperException
 
-from kg.errors import CallError, DataError, KGError, NotFoundError
+from kg.errors import CallError, CheckError, DataError, KGError
 
 if TYPE_CHECKING:
     from kg.build import Stated
@@ -72,11 +72,15 @@ def main() -> None:
         status = _fail(_usage(exc), exc.exit_code)
     except (typer.Abort, KeyboardInterrupt):
         status = _fail("Interrupted.", 130)
-    except KGError as exc:
+    except CheckError as exc:
         status = _fail(str(exc), exc.exit_code)
+    except KGError as exc:
+        status = _fail(_shorten(str(exc)), exc.exit_code)
     except (BrokenPipeError, SystemExit):
         # Without standalone mode the framework exits by itself for one reason only: a closed pipe.
         status = _close_pipe()
+    except OSError as exc:
+        status = _discard_output(f"the output cannot be written: {exc.strerror}.", 1)
     sys.exit(status if isinstance(status, int) else 0)
 
 
@@ -85,14 +89,23 @@ def _fail(message: str, status: int) -> int:
     return status
 
 
+def _shorten(message: str) -> str:
+    """A value of many thousand characters need not be told back whole."""
+    return message if len(message) <= 1000 else f"{message[:500]} […] {message[-300:]}"
+
+
 def _close_pipe() -> int:
     """The reader has what it wanted; Python must not try to flush the rest.
 
     Sources:
         https://docs.python.org/3/library/signal.html#note-on-sigpipe
     """
+    return _discard_output("the reader closed the pipe, so the output stops here.", 0)
+
+
+def _discard_output(message: str, status: int) -> int:
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-    return _fail("the reader closed the pipe, so the output stops here.", 0)
+    return _fail(message, status)
 
 
 def _usage(exc: TyperException) -> str:
@@ -104,7 +117,8 @@ def _usage(exc: TyperException) -> str:
     if commands and "'" in exc.message:
         word = exc.message.split("'")[1]
         return f"There is no command {word!r}.{suggest(word, commands)} kg --help lists them all."
-    return f"{exc.format_message()} See {ctx.command_path if ctx else 'kg'} --help."
+    message = exc.format_message().replace("Value error, ", "").rstrip(".")
+    return f"{message}. See {ctx.command_path if ctx else 'kg'} --help."
 
 
 @contextmanager
@@ -117,13 +131,17 @@ def _engine_at_work() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
-def _open(graph: Path | None, store: Path | None = None, *, sensitive: bool = False) -> Graph:
+def _open(graph: Path | None, store: Path | None = None) -> Graph:
     from kg.queries import open_any
 
-    opened = open_any(graph, store=store, sensitive=sensitive)
+    opened = open_any(graph, store=store)
     if opened.snapshot.note:
         print(f"kg: {opened.snapshot.note}", file=sys.stderr)
     return opened
+
+
+def _value(format: Format | None) -> str | None:
+    return format.value if format else None
 
 
 def _count(number: int, noun: str) -> str:
@@ -164,7 +182,6 @@ def check(
 ) -> None:
     """Check the graph against shapes and rules; with --sources, every passage against its text."""
     from kg import build as building
-    from kg.errors import CheckError
     from kg.resources import shipped
 
     folder = graph or shipped("graph")
@@ -254,7 +271,7 @@ def query(
         return
     opened = _open(graph, store)
     text = found.bind(opened.terms(found, _params(param or [])))
-    wanted = format.value if format else None
+    wanted = _value(format)
     with _engine_at_work():
         if wanted in STANDARD_RESULTS:
             _print(opened.store.serialize(text, wanted).decode() + "\n")
@@ -278,11 +295,11 @@ def _find_query(name: str) -> Query:
     from kg.sources import read_document
 
     if name == "-":
-        return Query("-", "", "", (), (), (), sys.stdin.buffer.read().decode("utf-8", "replace"))
+        return Query("-", "", "", (), (), (), sys.stdin.buffer.read().decode("utf-8-sig", "replace"))
     path = Path(name)
     if name in query_names() or not (path.suffix or "/" in name):
         return get_query(name)
-    text = read_document(path).text
+    text = read_document(path).text.removeprefix("\ufeff")
     return read_query(path) if text.startswith("#+ summary") else Query(path.stem, "", "", (), (), (), text)
 
 
@@ -308,7 +325,7 @@ def queries(
     from kg.tables import print_rows
 
     rows = tuple((name, get_query(name).summary, " ".join(p.name for p in get_query(name).params) or None) for name in query_names())
-    print_rows(Rows(("query", "question", "parameters"), rows), format)
+    print_rows(Rows(("query", "question", "parameters"), rows), _value(format))
 
 
 @app.command()
@@ -326,10 +343,10 @@ def find(
     opened = _open(graph, store)
     matches = opened.find(text, limit=limit)
     if not matches:
-        raise NotFoundError(f"Nothing in the graph has a name like {text!r}.")
+        raise DataError(f"Nothing in the graph has a name like {text!r}.")
     print_rows(
         Rows(("id", "label", "name", "score"), tuple((m.id, m.label, m.name if m.name != m.label else None, m.score) for m in matches)),
-        format,
+        _value(format),
     )
 
 
@@ -360,7 +377,7 @@ def stats(
 
     manifest = _open(graph, store).snapshot.manifest
     rows = [(name.removeprefix("kg:"), count) for name, count in sorted(manifest["classes"].items())]
-    print_rows(Rows(("class", "nodes"), (*rows, ("quads", manifest["quads"]))), format)
+    print_rows(Rows(("class", "nodes"), (*rows, ("quads", manifest["quads"]))), _value(format))
 
 
 # ---------------------------------------------------------------- draw
@@ -385,14 +402,13 @@ def network(
 
 
 def _write(path: Path, text: str) -> None:
-    """Write a file whole or not at all."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    from kg.resources import write_whole
+
+    if path.exists() and not path.is_file():
+        raise CallError(f"{str(path)!r} is no file that can be replaced. Name a file with --out.")
     try:
-        draft.write_text(text, "utf-8")
-        draft.replace(path)
+        write_whole(path, text)
     except OSError as exc:
-        with suppress(OSError):
-            draft.unlink()
         raise CallError(f"The file {str(path)!r} cannot be written: {exc.strerror}.") from exc
 
 

@@ -40,6 +40,8 @@ def to_bounds(edtf: str) -> Bounds:
     start, slash, end = edtf.partition("/")
     if not slash:
         return _point(edtf)
+    if "/" in end:
+        return _point(edtf)  # which says what to write instead
     bounds = Bounds(_side(start).earliest, _side(end).latest)
     if bounds.earliest and bounds.latest and bounds.earliest > bounds.latest:
         raise DataError(f"The date {edtf!r} ends before it starts. Turn the two sides round.")

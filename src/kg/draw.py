@@ -40,9 +40,6 @@ def to_html(network: Network, graph: Graph, *, title: str = "Who promised what")
         graph: The graph they come from, for the passages.
         title: Heading of the page.
 
-    Raises:
-        ImportError: Never on its own; pyvis, jinja2 and rustworkx come with this library.
-
     Example:
         >>> import kg
         >>> from kg.network import read_network
@@ -75,6 +72,7 @@ def to_html(network: Network, graph: Graph, *, title: str = "Who promised what")
         "nodes": {node.id: asdict(node) for node in network.nodes},
         "edges": [asdict(edge) for edge in network.edges],
         "proof": _proof(graph),
+        "values": _values(graph),
         "styles": {name: style for name, style in STYLES.items() if any(node.class_name == name for node in network.nodes)},
     }
     net.templateEnv, net.path = own, "network.html"
@@ -116,6 +114,26 @@ def _layout(network: Network) -> list[tuple[int, int]]:
         places |= {node: (round(x0 + found[number][0] * size), round(y0 + found[number][1] * size)) for number, node in enumerate(part)}
         left, bottom = (-size, max(y for _, y in places.values())) if is_first else (x0 + size + 100, bottom)
     return [places[number] for number in range(len(index))]
+
+
+def _values(graph: Graph) -> dict[str, list[list[str]]]:
+    """Return the values and texts of each node, as pairs of what it is and how it reads."""
+    values: dict[str, list[list[str]]] = defaultdict(list)
+    query = """
+    SELECT ?node ?sort ?text
+    WHERE {
+      { ?value kg:of ?node ; a ?class ; rdfs:label ?text . ?class rdfs:label ?sort }
+      UNION
+      {
+        VALUES ?property { kg:purpose kg:condition kg:strength kg:polarity kg:hedge kg:gloss kg:note }
+        ?node ?property ?value . ?property rdfs:label ?sort
+        OPTIONAL { ?value rdfs:label ?label }
+        BIND(COALESCE(?label, ?value) AS ?text)
+      }
+    } ORDER BY ?node ?sort ?text"""
+    for node, sort, text in graph.store.select(query):
+        values[str(node)].append([str(sort).capitalize(), str(text)])
+    return values
 
 
 def _proof(graph: Graph) -> dict[str, list[dict[str, str | int | None]]]:

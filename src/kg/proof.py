@@ -101,7 +101,7 @@ def measure_coverage(store: Embedded, texts: Mapping[str, str]) -> list[Coverage
             source,
             text,
             facts=int(str(counts.get(source, 0))),
-            passages=[span for span in spans if span.source == source and span.id in cited],
+            passages=[span for span in spans if span.source == source and span.id in cited and not span.is_furniture],
             furniture=[span for span in spans if span.source == source and span.is_furniture],
         )
         for source, text in sorted(texts.items())

@@ -56,7 +56,7 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A question of the catalogue; `table` names the columns that a person sees first, the records have them all."""
+    """A question of the catalogue; `table` names the columns that a person sees, `note` stands below them."""
 
     name: str
     summary: str
@@ -66,6 +66,7 @@ class Query:
     tags: tuple[str, ...]
     text: str
     table: tuple[str, ...] = ()
+    note: str = ""
 
     def bind(self, terms: Mapping[str, str]) -> str:
         """Return the query with terms in SPARQL syntax in place of UNDEF."""
@@ -87,7 +88,17 @@ def read_query(path: Path) -> Query:
         head = yaml.load(header, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 # both are safe loaders
         params = tuple(Param(name, p["type"], p["doc"], p.get("class"), p.get("list")) for name, p in head.get("params", {}).items())
         columns = tuple(Column(name, c["type"], c["doc"], c.get("unit")) for name, c in head["columns"].items())
-        return Query(path.stem, head["summary"], head["description"], params, columns, tuple(head["tags"]), text, tuple(head["table"]))
+        return Query(
+            path.stem,
+            head["summary"],
+            head["description"],
+            params,
+            columns,
+            tuple(head["tags"]),
+            text,
+            tuple(head["table"]),
+            head.get("note", ""),
+        )
     except (yaml.YAMLError, KeyError, AttributeError, TypeError) as exc:
         raise DataError(
             f"{path}: the #+ header is not complete: {exc!r}. It needs summary, description, params, columns, table and tags."
@@ -204,7 +215,7 @@ class Graph:
         if hint := suggest(slug if colon else text, same):
             return hint.replace(repr(hint.split("'")[1]), repr(same[hint.split("'")[1]]))
         wanted = set(ids)
-        found = [match.id for match in self.find(slug or text, limit=50) if match.id in wanted and match.score >= 80]
+        found = [match.id for match in self.find(slug or text, limit=50) if match.id in wanted and match.score >= 88]
         return f" Did you mean {found[0]!r}?" if found else " kg find TEXT searches by name."
 
     def _code(self, param: Param, value: str) -> str:
@@ -276,7 +287,7 @@ class Graph:
         return sorted({Name(str(id), str(name), label is True, entity is True) for id, name, label, entity in rows})
 
     def to_dataset(self) -> rdflib.Dataset:
-        """Return the graph as an rdflib Dataset, whose queries still run in Oxigraph; pass them as text."""
+        """Return a copy of the graph as an rdflib Dataset, whose queries still run in Oxigraph; pass them as text."""
         return self.store.to_dataset()
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from contextlib import suppress
 from pathlib import Path
 
 DISTRIBUTION = "kg-commitments"
@@ -26,3 +28,20 @@ def release() -> str:
     from importlib.metadata import version
 
     return version(DISTRIBUTION)
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a file whole or not at all, through links.
+
+    Raises:
+        OSError: It cannot be written; nothing is left behind.
+    """
+    path = path.resolve()
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        draft.write_text(text, "utf-8")
+        draft.replace(path)
+    except OSError:
+        with suppress(OSError):
+            draft.unlink()
+        raise

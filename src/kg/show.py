@@ -28,7 +28,7 @@ def to_text(graph: Graph, id: str, folder: Path | None = None) -> str:
         >>> print(to_text(kg.open(), "person:jeremy-wright").splitlines()[0])
         Jeremy Wright
     """
-    texts = texts_by_source(graph.store, read_documents(folder)) if folder else {}
+    texts = texts_by_source(graph.store, read_documents(folder)) if folder else None
     own = _own(graph, id)
     proof = defaultdict(list)
     for row in graph.query("provenance").to_dicts():
@@ -73,7 +73,7 @@ def _own(graph: Graph, id: str) -> list[Record]:
         BIND("rdfs:label" AS ?property) BIND("label" AS ?property_label)
       }} UNION {{
         <{iri}> ?property ?value ; a ?class . ?property rdfs:label ?property_label
-        FILTER(STRSTARTS(STR(?property), "{KG}") && ?property NOT IN (kg:odsCode, kg:wikidata))
+        FILTER(STRSTARTS(STR(?property), "{KG}") && ?property NOT IN (kg:odsCode, kg:wikidata, kg:title))
         FILTER(!EXISTS {{ ?property rdfs:subPropertyOf kg:tie }} || !EXISTS {{ ?class rdfs:subClassOf* kg:Entity }})
         OPTIONAL {{ ?value rdfs:label ?label }}
         BIND(COALESCE(?label, ?value) AS ?value_label)
@@ -105,12 +105,14 @@ def _day(row: Record) -> str:
     return span if by == "fact" else f"{span} ({by})"
 
 
-def _passages(rows: list[Record], texts: dict[str, str]) -> list[str]:
+def _passages(rows: list[Record], texts: dict[str, str] | None) -> list[str]:
     lines = []
     for row in rows:
         source, start, end = str(row["source"]), int(str(row["start"])), int(str(row["end"]))
         link = to_link(*(str(row[name]) if row[name] else None for name in ("address", "starts_with", "ends_with")))
         lines.append(f"    {source} {start}-{end}" + (f"  {link}" if link else ""))
-        if source in texts:
+        if texts is not None and source not in texts:
+            lines.append("      (no text in the folder has the digest of this source)")
+        elif texts is not None:
             lines.append(f"      “{' '.join(texts[source][start:end].split())}”")
     return lines

@@ -13,6 +13,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from kg.errors import CallError, DataError, NotFoundError
+from kg.resources import write_whole
 from kg.store import parse_file
 from kg.vocab import KG, PREFIXES, SLUG, shorten, suggest
 
@@ -225,13 +226,15 @@ def register(document: Document, graph: Path, *, slug: str | None = None, title:
     name = slug or to_slug(" ".join((title or document.text).split()[:6]))
     if not re.fullmatch(SLUG, name):
         raise CallError(f"{name!r} is no slug. Give --slug publisher-subject, in lower-case letters, digits and hyphens.")
+    if address and not re.match(r"https?://\S+$", address):
+        raise CallError(f"{address!r} is no public address. It begins with http:// or https://.")
     path = graph / "sources" / f"{name}.trig"
     if path.exists():
         raise CallError(f"The file {str(path)!r} exists already. Give another --slug.")
     text = _trig(name, document, title, address)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, "utf-8")
+        write_whole(path, text)
     except OSError as exc:
         raise DataError(f"The file {str(path)!r} cannot be written: {exc.strerror}.") from exc
     return path
@@ -299,8 +302,9 @@ def cite(graph: Path, source: str, words: str, folder: Path | None, *, furniture
 def _cited(graph: Path, source: str, folder: Path | None) -> tuple[str, Document]:
     registered = read_registered(graph)
     slug = source.removeprefix("source:")
-    if slug not in registered and Path(source).is_file():
-        document = read_document(Path(source))
+    at_hand = [path for path in (Path(source), *([folder / source] if folder else [])) if path.is_file()]
+    if slug not in registered and at_hand:
+        document = read_document(at_hand[0])
         found = [name for name, sha in registered.items() if sha == document.sha256]
         if not found:
             raise NotFoundError(f"The text {source!r} is not registered. Register it with kg source {source}.")

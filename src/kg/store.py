@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import pyoxigraph as ox
 
-from kg.errors import DataError, ParseError, QueryError
+from kg.errors import CallError, DataError, ParseError, QueryError
 from kg.vocab import PREFIXES, XSD, prologue, shorten
 
 if TYPE_CHECKING:
@@ -39,6 +39,9 @@ STANDARD_RESULTS = {
     "srj": ox.QueryResultsFormat.JSON,
 }
 RECORD_FORMATS = ("csv", "tsv", "json", "jsonl")
+
+UPDATES = frozenset({"INSERT", "DELETE", "LOAD", "CLEAR", "DROP", "CREATE", "ADD", "MOVE", "COPY", "WITH"})
+"""The keywords with which an update begins."""
 
 _CASTS: dict[str, Callable[[str], Value]] = {
     XSD + "integer": int,
@@ -82,6 +85,7 @@ class Rows:
         Raises:
             CallError: The format is none of those.
         """
+        _require(format, RECORD_FORMATS)
         if format in ("csv", "tsv"):
             out = io.StringIO()
             writer = csv.writer(out, delimiter="," if format == "csv" else "\t", lineterminator="\n")
@@ -94,7 +98,14 @@ class Rows:
         return json.dumps(records, ensure_ascii=False, indent=2) + "\n"
 
 
+def _require(format: str, formats: Iterable[str]) -> None:
+    if format not in formats:
+        raise CallError(f"This cannot be written as {format!r}. It can be written as {', '.join(formats)}.")
+
+
 def _cell(value: Value) -> Value:
+    if isinstance(value, bool):
+        return "true" if value else "false"
     return f"{value:f}" if isinstance(value, Decimal) else value
 
 
@@ -124,7 +135,12 @@ class Triples:
         return len(self.triples)
 
     def to_text(self, format: str) -> str:
-        """Return the triples as `ttl`, `nt` or `jsonld`, the same text for the same triples."""
+        """Return the triples as `ttl`, `nt` or `jsonld`, the same text for the same triples.
+
+        Raises:
+            CallError: The format is none of those.
+        """
+        _require(format, RDF_FORMATS)
         ordered = sorted(self.triples, key=str)
         prefixes = {name: iri for name, iri in PREFIXES.items() if any(iri in str(triple) for triple in ordered)}
         data = ox.serialize(ordered, format=RDF_FORMATS[format], prefixes=prefixes if format != "nt" else None)
@@ -220,6 +236,7 @@ class Embedded:
         Raises:
             QueryError: The text is no such query.
         """
+        _require(format, STANDARD_RESULTS)
         answer = self._run(query)
         if isinstance(answer, ox.QueryTriples):
             raise QueryError(f"The query builds triples, which cannot be written as {format!r}. Ask for ttl, nt or jsonld.")
@@ -231,21 +248,25 @@ class Embedded:
     def terms(self, query: str) -> Iterator[tuple[ox.NamedNode | ox.Literal | None, ...]]:
         """Yield the rows of a SELECT query as terms of the engine, for the build."""
         answer = self._run(query)
-        assert isinstance(answer, ox.QuerySolutions), "the build asks SELECT queries only"
+        if not isinstance(answer, ox.QuerySolutions):
+            raise QueryError("The query builds triples or a truth value where rows are wanted. Write SELECT.")
         for row in answer:
             yield tuple(row)
 
     def to_dataset(self) -> rdflib.Dataset:
-        """Return the graph as an rdflib Dataset over the same memory, for notebooks.
+        """Return a copy of the graph as an rdflib Dataset, for notebooks; a change to it changes nothing here.
 
         Its queries run in Oxigraph. Pass them as text: a query that rdflib has prepared bypasses the engine.
         """
         import rdflib
         from oxrdflib import OxigraphStore
 
-        return rdflib.Dataset(store=OxigraphStore(store=self.engine), default_union=True)
+        copy = ox.Store()
+        copy.bulk_extend(self.engine)
+        return rdflib.Dataset(store=OxigraphStore(store=copy), default_union=True)
 
     def _run(self, query: str) -> ox.QuerySolutions | ox.QueryBoolean | ox.QueryTriples:
+        _refuse_monsters(query)
         refuse_service(query)
         union = not self._has_dataset(query)
         try:
@@ -283,8 +304,31 @@ def _engine_errors() -> Iterator[None]:
         raise QueryError(f"The query cannot be answered: {exc}.") from exc
 
 
+MAX_QUERY = 100_000
+"""The longest query, in characters."""
+
+MAX_DEPTH = 500
+"""How deep brackets may nest, and how many signs may follow one another; the engine's stack ends at some thousands."""
+
+
+def _refuse_monsters(query: str) -> None:
+    """Refuse what would end the process instead of raising: the engine's parser recurses without a limit of its own."""
+    if len(query) > MAX_QUERY:
+        raise QueryError(f"The query is {len(query):,} characters long; at most {MAX_QUERY:,} are allowed. Ask for less at a time.")
+    depth = deepest = 0
+    for sign in re.findall(r"[(\[{}\])]", query):
+        depth += 1 if sign in "([{" else -1
+        deepest = max(deepest, depth)
+    chain = max((len(run[0]) for run in re.finditer(r"(?:[!^+*/|&=-][\s\w]*){500,}", query)), default=0)
+    if deepest > MAX_DEPTH or chain:
+        raise QueryError(f"The query nests {deepest:,} brackets or chains signs without end, which is too deep. Write it flatter.")
+
+
 def _syntax_message(query: str, message: str) -> str:
     """Say where the query stops being SPARQL; the engine's list of what it expected is too long to read."""
+    words = re.sub(r"#[^\r\n]*|(?i:PREFIX|BASE)\s+[^<]*<[^>]*>", " ", query).split()
+    if words and words[0].upper() in UPDATES:
+        return f"The graph is read-only, and {words[0].upper()} is an update. Ask with SELECT, ASK, CONSTRUCT or DESCRIBE."
     where = re.match(r"error at (\d+):(\d+): (.*)", message, re.DOTALL)
     if where is None:
         return f"The query is not SPARQL: {message}."
@@ -377,6 +421,8 @@ def parse_file(path: Path) -> list[ox.Quad]:
         raise ParseError(f"{path}:{exc.lineno or 1}: this is not {path.suffix[1:].replace('ttl', 'turtle')}: {exc.msg}") from exc
     except ValueError as exc:
         raise ParseError(f"{path}:1: the file is not UTF-8 text: {exc}") from exc
+    except MemoryError as exc:
+        raise ParseError(f"{path}:1: the file has a name or text of many megabytes, which is too long to read.") from exc
 
 
 def to_lines(quads: Iterable[ox.Quad]) -> list[str]:

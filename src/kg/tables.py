@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from datetime import date
 from decimal import Decimal
 from io import StringIO
+from shutil import get_terminal_size
+from textwrap import fill
 
 from kg.errors import CallError
 from kg.queries import Graph, Query
@@ -13,6 +16,10 @@ from kg.store import RECORD_FORMATS, Rows, Value
 
 PIPE_WIDTH = 140
 """Width of a table that does not go to a terminal, in characters."""
+
+
+LONGEST_WORD = 24
+"""A longer word, such as a short form, may be broken; a figure, date or code is shorter."""
 
 
 def is_table(format: str | None) -> bool:
@@ -34,26 +41,60 @@ def print_rows(rows: Rows, format: str | None, *, title: str | None = None, note
             raise CallError(f"These rows cannot be written as {format!r}. Ask for table, {', '.join(RECORD_FORMATS)}.")
         sys.stdout.write(rows.to_text(format or "csv"))
         return
+    is_terminal = sys.stdout.isatty()
+    width = get_terminal_size().columns if is_terminal else PIPE_WIDTH
+    cells = [[to_cell(value) for value in row] for row in rows]
+    out = [title, _to_table(rows, cells, width, is_terminal) if _fits(rows, cells, width) else _to_blocks(rows, cells, width)]
+    out.append(f"{len(rows)} row{'' if len(rows) == 1 else 's'}{note}")
+    sys.stdout.write("\n".join(part.rstrip("\n") for part in out if part) + "\n")
+
+
+def _least_widths(rows: Rows, cells: list[list[str]]) -> list[int]:
+    """How narrow each column can be: a figure, date or code is never broken, a text at its longest word or so."""
+    widths = []
+    for index, column in enumerate(rows.columns):
+        words = [word for row in cells for word in row[index].split()] + column.split("_")
+        longest = max((len(word) for word in words), default=0)
+        widths.append(longest if longest <= LONGEST_WORD else LONGEST_WORD)
+    return widths
+
+
+def _fits(rows: Rows, cells: list[list[str]], width: int) -> bool:
+    return sum(_least_widths(rows, cells)) + 2 * len(rows.columns) <= width
+
+
+def _to_table(rows: Rows, cells: list[list[str]], width: int, is_terminal: bool) -> str:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
+    if not cells:
+        return ""
     table = Table(header_style="bold", pad_edge=False, box=None)
-    for index, column in enumerate(rows.columns):
+    for index, (column, least) in enumerate(zip(rows.columns, _least_widths(rows, cells), strict=True)):
         is_number = any(isinstance(row[index], int | float | Decimal) for row in rows)
-        table.add_column(column.replace("_", " "), justify="right" if is_number else "left", overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(to_cell(value)) for value in row))
+        table.add_column(column.replace("_", " "), justify="right" if is_number else "left", overflow="fold", min_width=least)
+    for row in cells:
+        table.add_row(*(Text(cell) for cell in row))
     # Into memory first: rich ends the process by itself when the reader closes the pipe.
-    is_terminal = sys.stdout.isatty()
     out = StringIO()
-    console = Console(file=out, force_terminal=is_terminal, width=None if is_terminal else PIPE_WIDTH, highlight=False)
-    if title:
-        console.print(Text(title), style="bold")
-    if len(rows):
-        console.print(table)
-    console.print(Text(f"{len(rows)} row{'' if len(rows) == 1 else 's'}{note}"), style="dim")
-    sys.stdout.write(out.getvalue())
+    Console(file=out, force_terminal=is_terminal, width=width, highlight=False).print(table)
+    return out.getvalue()
+
+
+def _to_blocks(rows: Rows, cells: list[list[str]], width: int) -> str:
+    """One block for each row, where the columns do not fit side by side."""
+    names = [column.replace("_", " ") for column in rows.columns]
+    indent = max(len(name) for name in names) + 2
+    blocks = []
+    for row in cells:
+        lines = [
+            fill(cell, max(width, indent + 20), initial_indent=f"{name:<{indent}}", subsequent_indent=" " * indent, break_on_hyphens=False)
+            for name, cell in zip(names, row, strict=True)
+            if cell
+        ]
+        blocks.append("\n".join(lines))
+    return "\n\n".join(blocks) + "\n"
 
 
 def print_answer(graph: Graph, query: Query, rows: Rows, format: str | None) -> None:
@@ -76,7 +117,7 @@ def print_answer(graph: Graph, query: Query, rows: Rows, format: str | None) -> 
     )
     hidden = [column for index, column in enumerate(rows.columns) if index not in shown]
     note = f"; not shown: {', '.join(hidden)} (--format csv has them)" if hidden and len(rows) else ""
-    print_rows(view, format, title=query.summary, note=note)
+    print_rows(view, format, title=query.summary, note=note + (f"\n{query.note}" if query.note and len(rows) else ""))
 
 
 def to_cell(value: Value) -> str:
@@ -92,7 +133,9 @@ def to_cell(value: Value) -> str:
         return f"{value:,}" if abs(value) >= 10_000 else str(value)
     if isinstance(value, Decimal):
         return f"{value.normalize():,f}"
-    return "" if value is None else value.isoformat() if isinstance(value, date) else str(value)
+    if isinstance(value, date):
+        return value.isoformat()
+    return "" if value is None else re.sub(r"[\x00-\x1f\x7f-\x9f]", " ", str(value))
 
 
 def document(query: Query) -> str:
@@ -103,8 +146,6 @@ def document(query: Query) -> str:
         >>> document(get_query("look_alikes")).splitlines()[0]
         'look_alikes: Which things must not be taken for one another?'
     """
-    from textwrap import fill
-
     lines = [f"{query.name}: {query.summary}", "", fill(query.description, 100, initial_indent="  ", subsequent_indent="  "), ""]
     if query.params:
         lines.append("Parameters (-p name=value):")
