@@ -420,6 +420,12 @@ def test_a_query_that_would_end_the_parser_is_refused(warm: Runner, query: str) 
     _refused(warm("query", "-", *SMALL, stdin=query), 2, "too deep")
 
 
+@pytest.mark.parametrize("args", [["build", "--out", ""], ["network", "--out", ""], ["check", "--graph", ""], ["stats", "--store", ""]])
+def test_an_empty_path_is_not_the_current_folder(kg: Runner, args: list[str]) -> None:
+    _refused(kg(*args), 2, "path is empty")
+    assert list(kg.home.iterdir()) == []
+
+
 def test_an_update_is_called_an_update(warm: Runner) -> None:
     _refused(warm("query", "-", *SMALL, stdin="# gone\nPREFIX a: <b:>\nDROP ALL"), 2, "read-only", "DROP")
 

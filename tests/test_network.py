@@ -37,3 +37,7 @@ def test_every_edge_has_a_fact_that_cites_a_passage(graph: kg.Graph, network: Ne
 def test_an_edge_reads_from_either_end(network: Network) -> None:
     speaks = next(edge for edge in network.edges if edge.relation == "kg:speaksAt")
     assert (speaks.label, speaks.inverse_label) == ("speaks at", "has speaker")
+
+
+def test_no_node_stands_alone(network: Network) -> None:
+    assert {node.id for node in network.nodes} == {edge.start for edge in network.edges} | {edge.end for edge in network.edges}

@@ -52,12 +52,21 @@ class Format(StrEnum):
     jsonld = "jsonld"
 
 
+def _path(text: str) -> Path:
+    """An empty path would be the current folder, which nobody means who writes nothing."""
+    if not text:
+        raise typer.BadParameter("the path is empty")
+    return Path(text)
+
+
 GraphOption = Annotated[
-    Path | None, typer.Option("--graph", metavar="DIR", help="A folder of Turtle and TriG files instead of the shipped graph.")
+    Path | None, typer.Option("--graph", parser=_path, metavar="DIR", help="A folder of Turtle and TriG instead of the shipped graph.")
 ]
-StoreOption = Annotated[Path | None, typer.Option("--store", metavar="DIR", help="A snapshot made by kg build --out instead of a graph.")]
+StoreOption = Annotated[
+    Path | None, typer.Option("--store", parser=_path, metavar="DIR", help="A snapshot of kg build --out, not a graph.")
+]
 SensitiveOption = Annotated[bool, typer.Option("--sensitive", help="Keep the facts that are marked sensitive.")]
-SourcesOption = Annotated[Path | None, typer.Option("--sources", metavar="DIR", help="The folder of the source texts.")]
+SourcesOption = Annotated[Path | None, typer.Option("--sources", parser=_path, metavar="DIR", help="The folder of the source texts.")]
 FormatOption = Annotated[
     Format | None, typer.Option("--format", "-f", help="Default: table on a terminal, csv in a pipe; ttl for triples.")
 ]
@@ -158,7 +167,9 @@ def _print(text: str) -> None:
 
 @app.command()
 def build(
-    out: Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Write the snapshot here instead of the user's cache.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", parser=_path, metavar="DIR", help="Write the snapshot here, not to the cache.")
+    ] = None,
     graph: GraphOption = None,
     sensitive: SensitiveOption = False,
 ) -> None:
@@ -385,7 +396,7 @@ def stats(
 
 @app.command()
 def network(
-    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="The page to write.")] = Path("network.html"),
+    out: Annotated[Path, typer.Option("--out", parser=_path, metavar="FILE", help="The page to write.")] = Path("network.html"),
     graph: GraphOption = None,
     store: StoreOption = None,
 ) -> None:
