@@ -22,6 +22,7 @@ import kg
 from kg import build
 from kg.queries import VALUES_LINE, Query, get_query, query_names, read_query
 from kg.resources import shipped
+from kg.snapshots import Snapshot
 from kg.store import Embedded, to_lines
 from kg.vocab import shorten
 
@@ -68,7 +69,7 @@ def _cell(type: str, value: object) -> str | Decimal | None:
 def _open(lines: list[str], manifest: dict[str, Any]) -> Engines:
     dataset = rdflib.Dataset(default_union=True)
     dataset.parse(data="".join(lines), format="nquads")
-    return Engines(kg.Graph(build.Snapshot(Embedded.from_lines(lines), manifest)), dataset)
+    return Engines(kg.Graph(Snapshot(manifest, lambda: Embedded.from_lines(lines))), dataset)
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,8 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 import kg
 from kg.draw import to_html
-from kg.network import Edge, Network, Node, read_network
+from kg.elements import Edge, Node
+from kg.network import Network, read_network
 
 HOSTILE = [
     "</script><script>document.title = 'broken'</script>",
@@ -94,7 +95,10 @@ def test_the_legend_takes_a_class_out_and_back(browser: Browser, tmp_path: Path,
 
 def test_hostile_labels_are_inert(browser: Browser, tmp_path: Path) -> None:
     nodes = tuple(Node(f"person:x-{number}", "Person", label, label) for number, label in enumerate(HOSTILE))
-    edges = tuple(Edge(nodes[0].id, node.id, "kg:tie", label, label, label, label) for node, label in zip(nodes, HOSTILE, strict=True))
+    edges = tuple(
+        Edge(number, nodes[0].id, node.id, "kg:tie", label, label, label, label)
+        for number, (node, label) in enumerate(zip(nodes, HOSTILE, strict=True))
+    )
     html = to_html(Network(nodes, edges), kg.open(), title=HOSTILE[0])
     page, requests, errors = open_page(browser, tmp_path / "hostile.html", html)
     for label in HOSTILE:

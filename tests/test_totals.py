@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 import kg
-from kg import build
+from kg import build, snapshots
 from kg.resources import shipped
 from kg.vocab import CODE, ID, KG, RDF, XSD
 
@@ -128,7 +128,7 @@ def ontology() -> tuple[ox.Quad, ...]:
 
 
 def _open(ontology: tuple[ox.Quad, ...], forest: tuple[Telling, ...]) -> kg.Graph:
-    return kg.Graph(build.Snapshot(build.derive(build.Stated(ontology, tuple(_quads(forest)), {})), {}))
+    return kg.Graph(snapshots.Snapshot({}, lambda: build.derive(build.Stated(ontology, tuple(_quads(forest)), {}))))
 
 
 def _ask(graph: kg.Graph) -> Totals:

@@ -1,17 +1,7 @@
-"""From text files to an immutable snapshot: parse, check, derive, write.
-
-A snapshot is a folder named by the digest of its content, with `quads.nq` (sorted N-Quads) and `manifest.json`. The
-folder above it holds the file `CURRENT`, which names the snapshot in force and is replaced in one step, so a build that
-fails or is killed leaves the previous snapshot whole.
-"""
+"""From text files to an immutable snapshot: parse, check, derive, write."""
 
 from __future__ import annotations
 
-import json
-import os
-import shutil
-import tempfile
-import time
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -25,11 +15,9 @@ from kg.checks import Finding, check_rules, check_shapes, find_lines, place_of
 from kg.dates import to_bounds
 from kg.errors import CallError, CheckError, DataError, ParseError
 from kg.resources import release, shipped
+from kg.snapshots import FORMAT, Snapshot, open_snapshot, prune, read_manifest, write
 from kg.store import Embedded, parse_file, to_lines
 from kg.vocab import DERIVED_GRAPH, ENTITIES_GRAPH, ID, KG, ONTOLOGY_GRAPH, OWL, RDF, RDFS, XSD, shorten
-
-FORMAT = 1
-"""Version of the layout of a snapshot."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,25 +37,6 @@ class Stated:
     def to_store(self) -> Embedded:
         """Return a store of all that is stated."""
         return Embedded.from_quads([*self.ontology, *self.data])
-
-
-@dataclass(frozen=True, slots=True)
-class Snapshot:
-    """A graph that is ready to be asked.
-
-    Args:
-        store: The quads.
-        manifest: Digests and counts, as in `manifest.json`.
-        note: One sentence if this is not what the files say now, otherwise None.
-    """
-
-    store: Embedded
-    manifest: dict[str, Any]
-    note: str | None = None
-
-
-STALE_S = 3600
-"""After how many seconds the draft of a build that was killed is cleared away."""
 
 
 def read(graph: Path) -> Stated:
@@ -306,75 +275,6 @@ def digest_inputs(graph: Path, *, sensitive: bool) -> str:
     return total.hexdigest()
 
 
-def write(lines: list[str], manifest: dict[str, Any], out: Path) -> Path:
-    """Write a snapshot below a folder and put it in force; return its folder.
-
-    Raises:
-        DataError: The folder cannot be written.
-    """
-    name: str = manifest["sha256"][:16] + ("-sensitive" if manifest["sensitive"] else "")
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".build-", dir=out) as temporary:
-            draft = Path(temporary) / name
-            draft.mkdir()
-            (draft / "quads.nq").write_text("".join(lines), "utf-8")
-            (draft / "manifest.json").write_text(json.dumps(manifest, indent=2, sort_keys=True) + "\n", "utf-8")
-            _put_in_place(draft, out / name)
-            pointer = Path(temporary) / "CURRENT"
-            pointer.write_text(name + "\n", "utf-8")
-            os.replace(pointer, out / "CURRENT")
-    except OSError as exc:
-        raise DataError(f"The snapshot cannot be written to {str(out)!r}: {exc.strerror}.") from exc
-    return out / name
-
-
-def _put_in_place(draft: Path, target: Path) -> None:
-    """Move a snapshot to its name; one that is there already and whole has the same content and stays."""
-    if target.exists() and any(_read(target / name) != _read(draft / name) for name in ("quads.nq", "manifest.json")):
-        target.rename(draft.with_name("damaged"))
-    try:
-        draft.rename(target)
-    except OSError:
-        # Another build may have put the same content there in the meantime.
-        if not target.exists():
-            raise
-
-
-def _read(path: Path) -> bytes | None:
-    return path.read_bytes() if path.is_file() else None
-
-
-def read_manifest(folder: Path) -> dict[str, Any] | None:
-    """Return the manifest of the snapshot in force below a folder, or None if there is none."""
-    try:
-        name = (folder / "CURRENT").read_text("utf-8").strip()
-        found = json.loads((folder / name / "manifest.json").read_text("utf-8"))
-    except (OSError, ValueError):
-        return None
-    keys = {"format", "inputs", "sha256", "classes", "quads"}
-    return {**found, "folder": name} if isinstance(found, dict) and keys <= found.keys() and found["format"] == FORMAT else None
-
-
-def open_snapshot(folder: Path) -> Snapshot:
-    """Open the snapshot in force below a folder.
-
-    Raises:
-        DataError: There is none, or its content is not what its digest says.
-    """
-    manifest = read_manifest(folder)
-    if manifest is None:
-        raise DataError(f"The folder {str(folder)!r} holds no snapshot. Make one with kg build --out {folder}.")
-    path = folder / manifest["folder"] / "quads.nq"
-    try:
-        actual = sha256(path.read_bytes()).hexdigest()
-    except OSError as exc:
-        raise DataError(f"The snapshot file {str(path)!r} cannot be read: {exc.strerror}. Build it again.") from exc
-    if actual != manifest["sha256"]:
-        raise DataError(f"The snapshot file {str(path)!r} is damaged: its digest is not that of the manifest. Build it again.")
-    return Snapshot(Embedded.from_file(path), manifest)
-
-
 def cache_folder(graph: Path) -> Path:
     """Return the folder of the user's cache where the snapshots of a graph are kept."""
     from platformdirs import user_cache_path
@@ -394,7 +294,7 @@ def open_graph(graph: Path, *, sensitive: bool = False) -> Snapshot:
     """
     if sensitive:
         lines, fresh = build(graph, sensitive=True)
-        return Snapshot(Embedded.from_lines(lines), fresh)
+        return Snapshot(fresh, lambda: Embedded.from_lines(lines))
     folder = cache_folder(graph) / "plain"
     manifest = read_manifest(folder)
     try:
@@ -410,16 +310,6 @@ def open_graph(graph: Path, *, sensitive: bool = False) -> Snapshot:
     try:
         write(lines, fresh, folder)
     except DataError as exc:
-        store = Embedded.from_lines(lines)
-        return Snapshot(store, fresh, f"{exc} The graph was built in memory, for this call only.")
-    _prune(folder, {fresh["sha256"], (manifest or fresh)["sha256"]})
+        return Snapshot(fresh, lambda: Embedded.from_lines(lines), note=f"{exc} The graph was built in memory, for this call only.")
+    prune(folder, {fresh["sha256"], (manifest or fresh)["sha256"]})
     return open_snapshot(folder)
-
-
-def _prune(folder: Path, keep: set[str]) -> None:
-    """Remove the snapshots of the cache that are neither in force nor the last before."""
-    for path in folder.iterdir():
-        kept = any(digest.startswith(path.name[:16]) for digest in keep)
-        killed = path.name.startswith(".build-") and time.time() - path.stat().st_mtime > STALE_S
-        if path.is_dir() and (killed or not (kept or path.name.startswith("."))):
-            shutil.rmtree(path, ignore_errors=True)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
 from textwrap import wrap
 
+from kg.elements import Edge, Node
 from kg.network import Network
 from kg.queries import Graph
 from kg.sources import to_link
@@ -69,14 +69,18 @@ def to_html(network: Network, graph: Graph, *, title: str = "Who promised what")
         net.add_edge(edge.start, edge.end, id=number)
     own = Environment(loader=ChoiceLoader([FileSystemLoader(Path(__file__).parent / "templates"), net.templateEnv.loader]), autoescape=True)
     own.globals["page"] = {
-        "nodes": {node.id: asdict(node) for node in network.nodes},
-        "edges": [asdict(edge) for edge in network.edges],
+        "nodes": {node.id: _of(node, "id", "class_name", "label", "kind") for node in network.nodes},
+        "edges": [_of(edge, "start", "end", "relation", "label", "inverse_label", "fact", "reported_in") for edge in network.edges],
         "proof": _proof(graph),
         "values": _values(graph),
         "styles": {name: style for name, style in STYLES.items() if any(node.class_name == name for node in network.nodes)},
     }
     net.templateEnv, net.path = own, "network.html"
     return str(net.generate_html())
+
+
+def _of(element: Node | Edge, *names: str) -> dict[str, str | None]:
+    return {name: getattr(element, name) for name in names}
 
 
 def _degrees(network: Network) -> dict[str, int]:

@@ -20,11 +20,14 @@ from typing import TYPE_CHECKING
 
 import yaml
 
-from kg.build import Snapshot, open_graph, open_snapshot
+from kg.build import open_graph
 from kg.errors import CallError, DataError, NotFoundError
+from kg.names import Match
+from kg.projection import read_projection
 from kg.resources import shipped
+from kg.snapshots import Snapshot, open_snapshot
 from kg.store import Embedded, Rows, Triples, Value
-from kg.table import Match, Name, search
+from kg.table import Table
 from kg.vocab import CODE, ID, KG, RDFS, XSD, expand, shorten, suggest
 
 if TYPE_CHECKING:
@@ -269,22 +272,22 @@ class Graph:
 
     def find(self, text: str, *, limit: int = 10) -> list[Match]:
         """Return the things whose names are nearest to a text, the best first."""
-        return search(self._names, text, limit=limit)
+        return self._table.find(text, limit=limit)
+
+    def table(self, projection: Path | str | None = None) -> Table:
+        """Return the edges of the network, as the shipped projection or another says what is an edge.
+
+        Args:
+            projection: A file with a SELECT query; its columns are told in `kg.projection`.
+
+        Raises:
+            CallError: The file cannot be read, is no such query, or a row of it is no edge.
+        """
+        return self._table if projection is None else self.snapshot.open_table(read_projection(Path(projection)))
 
     @cached_property
-    def _names(self) -> list[Name]:
-        rows = self.store.select(f"""
-            PREFIX kg: <{KG}> PREFIX rdfs: <{RDFS}>
-            SELECT ?id ?name ?is_label ?is_entity
-            WHERE {{
-              {{ ?id rdfs:label ?name BIND(true AS ?is_label) }}
-              UNION {{ ?form kg:of ?id ; kg:written|kg:code ?name BIND(false AS ?is_label) }}
-              UNION {{ ?id kg:title ?name BIND(false AS ?is_label) }}
-              ?id a ?class .
-              {{ ?class rdfs:subClassOf* kg:Entity BIND(true AS ?is_entity) }}
-              UNION {{ VALUES ?class {{ kg:Source kg:Pledge kg:Statement kg:Outcome kg:Conflict kg:Absence }} BIND(false AS ?is_entity) }}
-            }} ORDER BY ?id ?name""")
-        return sorted({Name(str(id), str(name), label is True, entity is True) for id, name, label, entity in rows})
+    def _table(self) -> Table:
+        return self.snapshot.open_table(read_projection())
 
     def to_dataset(self) -> rdflib.Dataset:
         """Return a copy of the graph as an rdflib Dataset, whose queries still run in Oxigraph; pass them as text."""

@@ -217,7 +217,7 @@ class Embedded:
             if isinstance(answer, ox.QueryTriples):
                 return Triples(tuple(answer))
             columns = tuple(variable.value for variable in answer.variables)
-            return Rows(columns, tuple(tuple(_to_python(term) for term in row) for row in answer))
+            return Rows(columns, tuple(tuple(to_python(term) for term in row) for row in answer))
 
     def select(self, query: str) -> Rows:
         """Return the rows of SELECT or ASK, as `Store` says.
@@ -245,13 +245,35 @@ class Embedded:
         assert data is not None, "without an output, serialize returns the bytes"
         return data
 
-    def terms(self, query: str) -> Iterator[tuple[ox.NamedNode | ox.Literal | None, ...]]:
-        """Yield the rows of a SELECT query as terms of the engine, for the build."""
+    def solutions(self, query: str) -> tuple[tuple[str, ...], Iterator[tuple[ox.NamedNode | ox.Literal | None, ...]]]:
+        """Return the columns of a SELECT query and, one by one, its rows as terms of the engine.
+
+        Raises:
+            QueryError: The text is no such query.
+        """
         answer = self._run(query)
         if not isinstance(answer, ox.QuerySolutions):
             raise QueryError("The query builds triples or a truth value where rows are wanted. Write SELECT.")
-        for row in answer:
-            yield tuple(row)
+        return tuple(variable.value for variable in answer.variables), _iterate(answer)
+
+    def terms(self, query: str) -> Iterator[tuple[ox.NamedNode | ox.Literal | None, ...]]:
+        """Yield the rows of a SELECT query as terms of the engine, for the build."""
+        return self.solutions(query)[1]
+
+    def rows(self, query: str) -> Iterator[tuple[Value, ...]]:
+        """Yield the rows of a SELECT query as plain values, for answers that need not be in memory at once."""
+        return (tuple(map(to_python, row)) for row in self.terms(query))
+
+    def construct(self, query: str) -> tuple[ox.Triple, ...]:
+        """Return the triples of CONSTRUCT or DESCRIBE.
+
+        Raises:
+            QueryError: The text is no such query.
+        """
+        answer = self.query(query)
+        if isinstance(answer, Rows):
+            raise QueryError("The query answers with rows where triples are wanted. Write CONSTRUCT.")
+        return answer.triples
 
     def to_dataset(self) -> rdflib.Dataset:
         """Return a copy of the graph as an rdflib Dataset, for notebooks; a change to it changes nothing here.
@@ -293,6 +315,11 @@ class Embedded:
     def _evaluate(self, query: str, *, union: bool) -> ox.QuerySolutions | ox.QueryBoolean | ox.QueryTriples:
         with _engine_errors():
             return self.engine.query(query, use_default_graph_as_union=union)
+
+
+def _iterate(answer: ox.QuerySolutions) -> Iterator[tuple[ox.NamedNode | ox.Literal | None, ...]]:
+    with _engine_errors():
+        yield from map(tuple, answer)
 
 
 @contextmanager
@@ -337,7 +364,13 @@ def _syntax_message(query: str, message: str) -> str:
     return f"The query is not SPARQL at line {line}, column {column}: {text[0].strip()[:80]!r}. Mend it there or just before."
 
 
-def _to_python(term: object) -> Value:
+def is_literal(term: object) -> bool:
+    """Tell whether a term of the engine is a text, number or date and not a thing."""
+    return isinstance(term, ox.Literal)
+
+
+def to_python(term: object) -> Value:
+    """Return a term of the engine as a plain value: the short form of an IRI, a literal as what its datatype says."""
     if isinstance(term, ox.NamedNode):
         return shorten(term.value)
     if isinstance(term, ox.Literal):

@@ -1,68 +1,302 @@
-"""Names for search: ranked and tolerant of typing errors."""
+"""The table of a projection, open for reading: the edges, indexed at both ends, and the names for search."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import json
+import sqlite3
+from collections.abc import Iterable
+from datetime import date
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from kg.elements import OPEN, Edge, Filters, Node, Passage, Plain
+from kg.errors import DataError
+from kg.names import Match, Name, fold, search
+from kg.projection import Projection
+from kg.sources import to_link
+from kg.store import Embedded
+from kg.tablefile import FORMAT, fill
+
+_LIST = "(SELECT value FROM json_each(?))"
+_EDGES = "SELECT number, start, end, relation, fact, source, inferred, known_by, ended_by, attributes FROM edge"
+
+CANDIDATES = 150
+"""How many names of entities, and how many of facts, a search ranks at most."""
+
+SHORT = 6
+"""A text of so few letters may share no group of three with the name that was meant, so all short names are ranked too."""
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Name:
-    """A name that a node goes by; the label of a fact is a sentence and weighs less than the name of an entity."""
-
-    id: str
-    name: str
-    is_label: bool
-    is_entity: bool
+TOTALS = ("total_low", "total_high", "unit", "counted_in")
+"""What stands on the node of a pledge and not on its edges: a sum over edges would count one fund many times."""
 
 
-@dataclass(frozen=True, slots=True)
-class Match:
-    """A node that a search found.
-
-    Args:
-        id: Short form.
-        label: Its label.
-        name: The name that matched.
-        score: 0 to 100; 100 for the very name.
-    """
-
-    id: str
-    label: str
-    name: str
-    score: float
+def _of_an_edge(told: str | None) -> dict[str, Plain]:
+    return {name: value for name, value in json.loads(told).items() if name not in TOTALS} if told else {}
 
 
-FACT_WEIGHT = 0.85
-"""What the score of a fact is multiplied by, so that entities of like score come first."""
+def _to_date(day: int | None) -> date | None:
+    return date.fromordinal(day) if day else None
 
 
-def search(names: Sequence[Name], text: str, *, limit: int = 10, cutoff: float = 70.0) -> list[Match]:
-    """Return the nodes whose names are nearest to a text, the best first, each once.
-
-    Args:
-        names: Names to search.
-        text: What was typed, in any case.
-        limit: How many to return at most.
-        cutoff: The least score, 0 to 100.
-
-    Sources:
-        The score is the weighted ratio of RapidFuzz: https://rapidfuzz.github.io/RapidFuzz/Usage/fuzz.html#wratio
+class Table:
+    """A table that is open for reading.
 
     Example:
-        >>> names = [Name("person:matt-hancock", "Matt Hancock", True, True), Name("event:x", "A speech", True, True)]
-        >>> [match.id for match in search(names, "mat hancok")]
-        ['person:matt-hancock']
+        >>> import kg
+        >>> table = kg.open().table()
+        >>> table.numbers(["person:matt-hancock", "person:nobody"]).keys()
+        dict_keys(['person:matt-hancock'])
     """
-    from rapidfuzz import fuzz, process, utils
 
-    labels = {name.id: name.name for name in names if name.is_label}
-    found = process.extract(
-        text, [name.name for name in names], scorer=fuzz.WRatio, processor=utils.default_process, score_cutoff=cutoff, limit=None
-    )
-    weighed = ((score if names[index].is_entity else score * FACT_WEIGHT, name, index) for name, score, index in found)
-    ranked = sorted((-round(score, 1), len(name), names[index].id, index) for score, name, index in weighed if score >= cutoff)
-    best: dict[str, Match] = {}
-    for negative, _, id, index in ranked:
-        best.setdefault(id, Match(id, labels.get(id, id), names[index].name, -negative))
-    return list(best.values())[:limit]
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    @classmethod
+    def open(cls, path: Path, projection: Projection, snapshot: str) -> Table | None:
+        """Open a file, or return None if it is not the table of this snapshot and projection."""
+        try:
+            connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro&immutable=1", uri=True, check_same_thread=False)
+            meta = dict(connection.execute("SELECT name, value FROM meta"))
+        except sqlite3.Error:
+            return None
+        is_same = meta == {"format": FORMAT, "snapshot": snapshot, "projection": projection.digest}
+        return cls(connection) if is_same else None
+
+    @classmethod
+    def in_memory(cls, store: Embedded, projection: Projection) -> Table:
+        """Run a projection and keep the table in memory.
+
+        Raises:
+            QueryError: The projection is no query, or one of its rows is no edge.
+        """
+        connection = sqlite3.connect(":memory:", check_same_thread=False)
+        fill(connection, store, projection, "")
+        return cls(connection)
+
+    def _select(self, query: str, *values: object) -> sqlite3.Cursor:
+        try:
+            return self._connection.execute(query, values)
+        except sqlite3.DatabaseError as exc:
+            raise DataError(f"The table of the network cannot be read: {exc}. Build the snapshot again.") from exc
+
+    def numbers(self, ids: Iterable[str]) -> dict[str, int]:
+        """Return the numbers of those short forms that are nodes."""
+        query = f"SELECT id, number FROM thing WHERE is_node AND id IN {_LIST}"
+        return dict(self._select(query, json.dumps(list(ids))))
+
+    def ids(self, prefix: str = "") -> list[str]:
+        """Return the short forms of the nodes that begin with a prefix, in their order."""
+        # A short form is ASCII, so what begins with the prefix lies before the prefix and the sign after ASCII.
+        return [
+            id for (id,) in self._select("SELECT id FROM thing WHERE is_node AND id >= ? AND id < ? ORDER BY id", prefix, prefix + "\x7f")
+        ]
+
+    def ids_of(self, numbers: Iterable[int | None]) -> dict[int | None, str]:
+        """Return the short forms of some things."""
+        return dict(self._select(f"SELECT number, id FROM thing WHERE number IN {_LIST}", json.dumps([n for n in numbers if n])))
+
+    def meanings(self, term: str) -> frozenset[str]:
+        """Return the classes or relations that a class or relation stands for: itself and those below it."""
+        return frozenset(found for (found,) in self._select("SELECT term FROM term WHERE ancestor = ?", term))
+
+    @cached_property
+    def classes(self) -> list[str]:
+        """The classes of the nodes, without prefix, and what they are subsumed under."""
+        query = "SELECT DISTINCT ancestor FROM term WHERE term IN (SELECT 'kg:' || class FROM thing WHERE is_node) UNION "
+        query += "SELECT DISTINCT 'kg:' || class FROM thing WHERE is_node ORDER BY 1"
+        return [name.removeprefix("kg:") for (name,) in self._select(query) if name.startswith("kg:")]
+
+    @cached_property
+    def relations(self) -> list[str]:
+        """The short forms of the relations of the edges, and what they are subsumed under."""
+        query = "SELECT id FROM relation UNION SELECT ancestor FROM term WHERE term IN (SELECT id FROM relation) ORDER BY 1"
+        return [name for (name,) in self._select(query)]
+
+    @cached_property
+    def sources(self) -> list[str]:
+        """The short forms of the sources that prove an edge."""
+        return [id for (id,) in self._select("SELECT id FROM thing WHERE number IN (SELECT source FROM edge) ORDER BY id")]
+
+    # ------------------------------------------------------------ walking
+
+    def keep(self, numbers: Iterable[int], filters: Filters) -> set[int]:
+        """Return those of some nodes that pass the filter of classes."""
+        if not filters.classes:
+            return set(numbers)
+        query = f"SELECT number FROM thing WHERE class IN (SELECT value FROM json_each(?)) AND number IN {_LIST}"
+        return {number for (number,) in self._select(query, json.dumps(sorted(filters.classes)), json.dumps(list(numbers)))}
+
+    def step(self, numbers: Iterable[int], filters: Filters) -> set[int]:
+        """Return the nodes at the other ends of the edges of some nodes, in either direction."""
+        condition, values = self._condition(filters)
+        near = json.dumps(list(numbers))
+        query = f"SELECT end FROM edge WHERE start IN {_LIST} {condition} UNION ALL SELECT start FROM edge WHERE end IN {_LIST} {condition}"
+        return self.keep({number for (number,) in self._select(query, near, *values, near, *values)}, filters)
+
+    def degrees(self, numbers: Iterable[int]) -> dict[int, int]:
+        """Return how many edges each of some nodes has in the whole network."""
+        return dict(self._select(f"SELECT number, degree FROM thing WHERE number IN {_LIST}", json.dumps(list(numbers))))
+
+    def pairs(self, starts: Iterable[int], ends: Iterable[int], filters: Filters) -> set[tuple[int, int]]:
+        """Return which nodes of one set have an edge, in either direction, with which of another."""
+        condition, values = self._condition(filters)
+        near, far = json.dumps(list(starts)), json.dumps(list(ends))
+        # The plus sign keeps SQLite from trying each start with each end.
+        query = (
+            f"SELECT start, end FROM edge WHERE start IN {_LIST} AND +end IN {_LIST} {condition} "
+            f"UNION SELECT end, start FROM edge WHERE end IN {_LIST} AND +start IN {_LIST} {condition}"
+        )
+        return set(self._select(query, near, far, *values, near, far, *values))
+
+    def _condition(self, filters: Filters, other: str = "") -> tuple[str, list[object]]:
+        """Return what an edge must fulfil as SQL with its values; with the name of an end, the class of that end too."""
+        parts: list[str] = []
+        values: list[object] = []
+        if filters.classes and other:
+            parts.append(f"AND {other} IN (SELECT number FROM thing WHERE class IN (SELECT value FROM json_each(?)))")
+            values.append(json.dumps(sorted(filters.classes)))
+        if filters.relations:
+            parts.append("AND relation IN (SELECT number FROM relation WHERE id IN (SELECT value FROM json_each(?)))")
+            values.append(json.dumps(sorted(filters.relations)))
+        if filters.sources:
+            parts.append("AND source IN (SELECT number FROM thing WHERE id IN (SELECT value FROM json_each(?)))")
+            values.append(json.dumps(sorted(filters.sources)))
+        if filters.as_of:
+            parts.append("AND ifnull(known_by <= ?, 1) AND ifnull(ended_by >= ?, 1)")
+            values += [filters.as_of.toordinal()] * 2
+        return " ".join(parts), values
+
+    # ------------------------------------------------------------ nodes and edges
+
+    def nodes(self, numbers: Iterable[int] | None, filters: Filters = OPEN) -> tuple[Node, ...]:
+        """Return some nodes, or all that pass the filter of classes, in the order of their short forms."""
+        query = "SELECT id, class, label, kind, degree, attributes FROM thing WHERE is_node"
+        values = []
+        if numbers is not None:
+            query += f" AND number IN {_LIST}"
+            values.append(json.dumps(list(numbers)))
+        if filters.classes:
+            query += " AND class IN (SELECT value FROM json_each(?))"
+            values.append(json.dumps(sorted(filters.classes)))
+        rows = self._select(query + " ORDER BY id", *values)
+        return tuple(Node(id, name, label, kind, degree, json.loads(told) if told else {}) for id, name, label, kind, degree, told in rows)
+
+    def edges(self, numbers: Iterable[int] | None, filters: Filters = OPEN) -> tuple[Edge, ...]:
+        """Return the edges among some nodes, or among all, in the order of the projection."""
+        condition, values = self._condition(filters)
+        if numbers is None and filters.classes:
+            numbers = self.keep(self._all(), filters)
+        if numbers is None:
+            return self._to_edges(self._select(f"{_EDGES} WHERE 1 {condition} ORDER BY number", *values))
+        among = json.dumps(list(numbers))
+        query = f"{_EDGES} WHERE start IN {_LIST} AND +end IN {_LIST} {condition} ORDER BY number"
+        return self._to_edges(self._select(query, among, among, *values))
+
+    def edges_between(self, first: int, second: int, filters: Filters = OPEN) -> tuple[Edge, ...]:
+        """Return the edges between two nodes, in either direction."""
+        condition, values = self._condition(filters)
+        query = f"{_EDGES} WHERE ((start = ? AND end = ?) OR (start = ? AND end = ?)) {condition} ORDER BY number"
+        return self._to_edges(self._select(query, first, second, second, first, *values))
+
+    def _all(self) -> list[int]:
+        return [number for (number,) in self._select("SELECT number FROM thing WHERE is_node")]
+
+    def _to_edges(self, rows: Iterable[tuple[Any, ...]]) -> tuple[Edge, ...]:
+        found = list(rows)
+        ids = self.ids_of({number for row in found for number in (row[1], row[2], row[5])})
+        facts = self._facts({row[4] for row in found})
+        nothing: tuple[None, tuple[Passage, ...], dict[str, Plain]] = (None, (), {})
+        edges = []
+        for number, start, end, relation, fact, source, inferred, known_by, ended_by, attributes in found:
+            id, passages, told = facts.get(fact, nothing)
+            edges.append(
+                Edge(
+                    number,
+                    ids[start],
+                    ids[end],
+                    *self._relations[relation],
+                    id,
+                    ids.get(source),
+                    bool(inferred),
+                    _to_date(known_by),
+                    _to_date(ended_by),
+                    passages,
+                    told | json.loads(attributes) if attributes else told,
+                )
+            )
+        return tuple(edges)
+
+    @cached_property
+    def _relations(self) -> dict[int, tuple[str, str, str]]:
+        rows = self._select("SELECT number, id, label, inverse_label FROM relation")
+        return {number: (id, label, inverse_label) for number, id, label, inverse_label in rows}
+
+    @cached_property
+    def _addresses(self) -> dict[str, str]:
+        return dict(self._select("SELECT source, address FROM address"))
+
+    def _facts(self, numbers: set[int | None]) -> dict[int, tuple[str, tuple[Passage, ...], dict[str, Plain]]]:
+        query = f"SELECT number, id, passages, attributes FROM thing WHERE number IN {_LIST}"
+        rows = self._select(query, json.dumps([number for number in numbers if number]))
+        return {number: (id, self._passages(proof), _of_an_edge(told)) for number, id, proof, told in rows}
+
+    def _passages(self, text: str | None) -> tuple[Passage, ...]:
+        rows = json.loads(text) if text else ()
+        return tuple(
+            Passage(id, source, start, end, form, to_link(self._addresses.get(source), starts_with, ends_with))
+            for id, source, start, end, form, starts_with, ends_with in rows
+        )
+
+    # ------------------------------------------------------------ the neighbours of one node
+
+    def tally(self, number: int, filters: Filters = OPEN) -> list[tuple[str, str, bool, int, int]]:
+        """Return relation, label, whether it leads out, and how many edges and other nodes, for each way out of a node."""
+        (out, out_values), (back, back_values) = self._condition(filters, "end"), self._condition(filters, "start")
+        query = f"""
+        SELECT id, CASE WHEN is_outward THEN label ELSE inverse_label END, is_outward, edges, others
+        FROM (
+            SELECT relation, 1 AS is_outward, count(*) AS edges, count(DISTINCT end) AS others
+            FROM edge WHERE start = ? {out} GROUP BY relation
+            UNION ALL
+            SELECT relation, 0, count(*), count(DISTINCT start) FROM edge WHERE end = ? AND start != end {back} GROUP BY relation
+        ) JOIN relation ON number = relation ORDER BY edges DESC, id, is_outward DESC, label"""
+        rows = self._select(query, number, *out_values, number, *back_values)
+        return [(id, label, bool(is_outward), edges, others) for id, label, is_outward, edges, others in rows]
+
+    def edges_at(self, number: int, filters: Filters = OPEN, *, limit: int, offset: int = 0) -> tuple[Edge, ...]:
+        """Return one page of the edges of a node, by relation and direction."""
+        (out, out_values), (back, back_values) = self._condition(filters, "end"), self._condition(filters, "start")
+        query = f"""
+        {_EDGES} JOIN (
+            SELECT number AS at, relation AS by, 0 AS inward FROM edge WHERE start = ? {out}
+            UNION ALL
+            SELECT number, relation, 1 FROM edge WHERE end = ? AND start != end {back}
+        ) ON number = at ORDER BY (SELECT id FROM relation WHERE relation.number = by), inward, number LIMIT ? OFFSET ?"""
+        return self._to_edges(self._select(query, number, *out_values, number, *back_values, limit, offset))
+
+    # ------------------------------------------------------------ names
+
+    def find(self, text: str, *, limit: int = 10) -> list[Match]:
+        """Return the things whose names are nearest to a text, the best first; typing errors are forgiven."""
+        return search(self._candidates(fold(text)), text, limit=limit)
+
+    def _candidates(self, text: str) -> list[Name]:
+        """Names that share groups of three letters with a text, and for a short text the short names."""
+        grams = sorted({text[at : at + 3] for at in range(len(text) - 2)})
+        numbers: set[int] = set()
+        if grams:
+            wanted = " OR ".join(f'"{gram}"' for gram in grams)
+            for is_entity in (True, False):
+                query = (
+                    "SELECT number FROM gram JOIN name ON number = gram.rowid WHERE gram MATCH ? AND is_entity = ? ORDER BY rank LIMIT ?"
+                )
+                numbers.update(number for (number,) in self._select(query, wanted, is_entity, CANDIDATES))
+        if len(text) <= SHORT:
+            numbers.update(number for (number,) in self._select("SELECT number FROM name WHERE length <= ?", SHORT + 2))
+        query = f"""
+        SELECT id, name, is_label, is_entity FROM name
+        WHERE number IN {_LIST} OR (is_label AND id IN (SELECT id FROM name WHERE number IN {_LIST})) ORDER BY number"""
+        chosen = json.dumps(sorted(numbers))
+        return [Name(id, name, bool(is_label), bool(is_entity)) for id, name, is_label, is_entity in self._select(query, chosen, chosen)]

@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kg.table import FACT_WEIGHT, Name, search
+from kg.names import FACT_WEIGHT, Name, search
 
 NAMES = [
     Name("person:ida-brandt", "Ida Brandt", True, True),

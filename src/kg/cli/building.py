@@ -1,0 +1,106 @@
+"""Compile and check: `kg build`, `kg check`."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from kg.cli.frame import GraphOption, SensitiveOption, SourcesOption, app, count, show_text, to_path
+from kg.errors import CallError, CheckError
+
+if TYPE_CHECKING:
+    from kg.build import Stated
+    from kg.checks import Finding
+
+
+@app.command()
+def build(
+    out: Annotated[
+        Path | None, typer.Option("--out", parser=to_path, metavar="DIR", help="Write the snapshot here, not to the cache.")
+    ] = None,
+    graph: GraphOption = None,
+    sensitive: SensitiveOption = False,
+) -> None:
+    """Compile the graph: parse, check, derive, and write an immutable snapshot."""
+    from kg import build as building
+    from kg.queries import Graph
+    from kg.resources import shipped
+    from kg.snapshots import open_snapshot, write
+
+    if sensitive and out is None:
+        raise CallError("A snapshot with sensitive facts is not kept in the cache. Say where to write it with --out DIR.")
+    folder = graph or shipped("graph")
+    lines, manifest = building.build(folder, sensitive=sensitive)
+    target = out or building.cache_folder(folder) / "plain"
+    path = write(lines, manifest, target)
+    Graph(open_snapshot(target)).table()
+    show_text(f"Built {manifest['quads']:,} quads from {count(manifest['classes'].get('kg:Source', 0), 'source')} into {path}\n")
+
+
+@app.command()
+def check(
+    graph: GraphOption = None,
+    sources: SourcesOption = None,
+) -> None:
+    """Check the graph against shapes and rules; with --sources, every passage against its text."""
+    from kg import build as building
+    from kg.resources import shipped
+
+    folder = graph or shipped("graph")
+    stated = building.read(folder)
+    findings = building.check(stated)
+    if sources is not None:
+        findings = sorted({*findings, *_check_texts(stated, sources)})
+    if findings:
+        raise CheckError(tuple(findings))
+    show_text(f"{folder}: every shape and rule holds for {len(stated.data):,} triples.\n")
+    if sources is not None:
+        _print_coverage(stated, sources)
+
+
+def _check_texts(stated: Stated, folder: Path) -> list[Finding]:
+    from kg import proof
+    from kg.checks import Finding, place_of
+    from kg.sources import read_documents
+
+    store = stated.to_store()
+    documents = proof.texts_by_source(store, read_documents(folder))
+    spans = proof.spans_of(store)
+    changed = "The text between its offsets is not what its digest says. Find the words again with kg cite."
+    crossing = "It crosses a paragraph break. Cite each paragraph by itself."
+    found = [(span.id, "digest", changed) for span in proof.changed_passages(spans, documents)]
+    found += [(span.id, "paragraph", crossing) for span in proof.crossing_passages(spans, documents)]
+    found += [
+        (source, "text", f"No text in {str(folder)!r} has its digest, so its passages cannot be verified.")
+        for source in proof.missing_sources(store, documents)
+    ]
+    return [Finding(*place_of(id, stated.lines), id, rule, message) for id, rule, message in found]
+
+
+def _print_coverage(stated: Stated, folder: Path) -> None:
+    from kg import proof
+    from kg.sources import read_documents
+    from kg.store import Rows
+    from kg.tables import print_rows
+
+    store = stated.to_store()
+    documents = proof.texts_by_source(store, read_documents(folder))
+    show_text(f"Every one of {len(proof.spans_of(store)):,} passages and regions is verified against its text.\n\n")
+    columns = ("source", "words", "covered_percent", "passages", "median_length", "longest", "facts", "facts_per_25_words")
+    rows = tuple(
+        (
+            c.source,
+            c.words,
+            Decimal(f"{100 * c.share:.1f}"),
+            c.passages,
+            Decimal(str(c.median_length)),
+            c.longest,
+            c.facts,
+            Decimal(f"{c.facts_per_25_words:.2f}"),
+        )
+        for c in proof.measure_coverage(store, documents)
+    )
+    print_rows(Rows(columns, rows), "table")

@@ -1,0 +1,130 @@
+"""What the commands share: the application, its options, and how they open, print and write."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from kg.errors import CallError
+
+if TYPE_CHECKING:
+    from kg.queries import Graph
+
+app = typer.Typer(
+    name="kg",
+    help="Who promised what, to whom, at which event, for how much and by when, proved by the passage of the source.",
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+
+
+class Format(StrEnum):
+    """How an answer is written: a table for people, records for programs, or a standard of the W3C."""
+
+    table = "table"
+    csv = "csv"
+    tsv = "tsv"
+    json = "json"
+    jsonl = "jsonl"
+    xml = "xml"
+    srj = "srj"
+    ttl = "ttl"
+    nt = "nt"
+    jsonld = "jsonld"
+
+
+def to_path(text: str) -> Path:
+    """An empty path would be the current folder, which nobody means who writes nothing."""
+    if not text:
+        raise typer.BadParameter("the path is empty")
+    return Path(text)
+
+
+GraphOption = Annotated[
+    Path | None, typer.Option("--graph", parser=to_path, metavar="DIR", help="A folder of Turtle and TriG instead of the shipped graph.")
+]
+StoreOption = Annotated[
+    Path | None, typer.Option("--store", parser=to_path, metavar="DIR", help="A snapshot of kg build --out, not a graph.")
+]
+SensitiveOption = Annotated[bool, typer.Option("--sensitive", help="Keep the facts that are marked sensitive.")]
+SourcesOption = Annotated[Path | None, typer.Option("--sources", parser=to_path, metavar="DIR", help="The folder of the source texts.")]
+FormatOption = Annotated[
+    Format | None, typer.Option("--format", "-f", help="Default: table on a terminal, csv in a pipe; ttl for triples.")
+]
+
+
+@contextmanager
+def engine_at_work() -> Iterator[None]:
+    """A query in the engine does not notice Ctrl-C, so for its time the signal ends the process."""
+    before = signal.signal(signal.SIGINT, signal.SIG_DFL)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def open_graph(graph: Path | None, store: Path | None = None) -> Graph:
+    """Open what the options name; what the snapshot has to say of itself goes to standard error."""
+    from kg.queries import open_any
+
+    opened = open_any(graph, store=store)
+    if opened.snapshot.note:
+        print(f"kg: {opened.snapshot.note}", file=sys.stderr)
+    return opened
+
+
+def value_of(format: Format | None) -> str | None:
+    """Return a format as the word that the library knows."""
+    return format.value if format else None
+
+
+def count(number: int, noun: str) -> str:
+    """Return a number with its noun, such as `1,000 nodes`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def show_text(text: str) -> None:
+    """Write to standard output at once, so that a closed pipe is noticed here."""
+    sys.stdout.write(text)
+    sys.stdout.flush()
+
+
+def write_file(path: Path, text: str) -> None:
+    """Write a file whole or not at all.
+
+    Raises:
+        CallError: It cannot be written.
+    """
+    from kg.resources import write_whole
+
+    if path.exists() and not path.is_file():
+        raise CallError(f"{str(path)!r} is no file that can be replaced. Name a file with --out.")
+    try:
+        write_whole(path, text)
+    except OSError as exc:
+        raise CallError(f"The file {str(path)!r} cannot be written: {exc.strerror}.") from exc
+
+
+def write_files(folder: Path, texts: Mapping[str, str]) -> None:
+    """Write files into a folder, which is made if the one above it is there.
+
+    Raises:
+        CallError: They cannot be written.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise CallError(f"{str(folder)!r} is a file, and two files need a folder. Name another with --out.")
+    try:
+        folder.mkdir(exist_ok=True)
+    except OSError as exc:
+        raise CallError(f"The folder {str(folder)!r} cannot be made: {exc.strerror}.") from exc
+    for name, text in texts.items():
+        write_file(folder / name, text)

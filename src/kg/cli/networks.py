@@ -1,0 +1,385 @@
+"""The network: `kg network`, `kg subgraph`, `kg neighbours`, `kg path`, `kg rank`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping
+from datetime import date
+from decimal import Decimal
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from kg.cli.frame import (
+    FormatOption,
+    GraphOption,
+    StoreOption,
+    app,
+    count,
+    open_graph,
+    show_text,
+    to_path,
+    value_of,
+    write_file,
+    write_files,
+)
+from kg.errors import CallError, DataError
+
+if TYPE_CHECKING:
+    from kg.elements import Edge, Filters, Node
+    from kg.network import Network
+    from kg.paths import Paths
+    from kg.queries import Graph
+
+
+class NetworkFormat(StrEnum):
+    """How a network is written."""
+
+    table = "table"
+    json = "json"
+    cytoscape = "cytoscape"
+    graphml = "graphml"
+    gexf = "gexf"
+    csv = "csv"
+    ttl = "ttl"
+    jsonld = "jsonld"
+    html = "html"
+
+
+class Measure(StrEnum):
+    """What a rank goes by."""
+
+    degree = "degree"
+    pagerank = "pagerank"
+    betweenness = "betweenness"
+
+
+SUFFIXES: Mapping[str, NetworkFormat] = {
+    ".json": NetworkFormat.json,
+    ".cyjs": NetworkFormat.cytoscape,
+    ".graphml": NetworkFormat.graphml,
+    ".gexf": NetworkFormat.gexf,
+    ".ttl": NetworkFormat.ttl,
+    ".jsonld": NetworkFormat.jsonld,
+    ".html": NetworkFormat.html,
+}
+"""The format that the name of a file stands for."""
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is no day; write it like 2021-03-18") from None
+
+
+ClassOption = Annotated[
+    list[str] | None, typer.Option("--class", metavar="CLASS", help="Only nodes of this class, such as Pledge; again for more.")
+]
+RelationOption = Annotated[
+    list[str] | None, typer.Option("--relation", metavar="NAME", help="Only edges of this relation, such as speaker; again for more.")
+]
+ReportedOption = Annotated[list[str] | None, typer.Option("--source", metavar="ID", help="Only what this source says; again for more.")]
+AsOfOption = Annotated[
+    date | None,
+    typer.Option("--as-of", parser=_day, metavar="DAY", help="Only what was so by this day and had not ended; what has no date stays."),
+]
+ProjectionOption = Annotated[
+    Path | None,
+    typer.Option("--projection", parser=to_path, metavar="FILE", help="A SELECT query, with ?start ?end ?relation, of the edges."),
+]
+OutOption = Annotated[
+    Path | None, typer.Option("--out", parser=to_path, metavar="FILE", help="The file to write; a folder for csv, which is two files.")
+]
+NetworkFormatOption = Annotated[
+    NetworkFormat | None,
+    typer.Option("--format", "-f", help="Default: what the name of the file says; else table on a terminal, json in a pipe."),
+]
+
+
+def _filters(classes: list[str] | None, relations: list[str] | None, sources: list[str] | None, as_of: date | None) -> Filters:
+    from kg.elements import Filters
+
+    return Filters(classes or (), relations or (), sources or (), as_of)
+
+
+@app.command()
+def network(
+    out: OutOption = None,
+    format: NetworkFormatOption = None,
+    classes: ClassOption = None,
+    relation: RelationOption = None,
+    source: ReportedOption = None,
+    as_of: AsOfOption = None,
+    projection: ProjectionOption = None,
+    graph: GraphOption = None,
+    store: StoreOption = None,
+) -> None:
+    """Write the whole network; without options, as the page network.html, which needs no other file and no other host."""
+    from kg.network import read_network
+
+    opened = open_graph(graph, store)
+    found = read_network(opened, filters=_filters(classes, relation, source, as_of), projection=projection)
+    if not found.nodes:
+        raise DataError("There is no node in the network under these filters.")
+    if out is None and format in (None, NetworkFormat.html):
+        out = Path("network.html")
+    _write(found, opened, out, format, projection)
+
+
+@app.command()
+def subgraph(
+    ids: Annotated[list[str], typer.Argument(metavar="ID...", help="Where to start: short forms such as person:matt-hancock.")],
+    depth: Annotated[int, typer.Option("--depth", help="Steps from there, 1 to 4.")] = 1,
+    classes: ClassOption = None,
+    relation: RelationOption = None,
+    source: ReportedOption = None,
+    as_of: AsOfOption = None,
+    max_nodes: Annotated[int, typer.Option("--max-nodes", help="How many nodes to keep at most, the nearest first.")] = 500,
+    format: NetworkFormatOption = None,
+    out: OutOption = None,
+    projection: ProjectionOption = None,
+    graph: GraphOption = None,
+    store: StoreOption = None,
+) -> None:
+    """Take what lies around some things out of the network; what was cut is told on standard error."""
+    from kg.network import subgraph
+
+    opened = open_graph(graph, store)
+    filters = _filters(classes, relation, source, as_of)
+    found = subgraph(opened, ids, depth=depth, filters=filters, max_nodes=max_nodes, projection=projection)
+    if not found.edges:
+        raise DataError(f"Nothing is tied to {' or '.join(map(repr, ids))} under these filters. kg neighbours ID counts what there is.")
+    _write(found, opened, out, format, projection)
+
+
+@app.command()
+def neighbours(
+    id: Annotated[str, typer.Argument(metavar="ID", help="A short form such as person:matt-hancock.")],
+    classes: ClassOption = None,
+    relation: RelationOption = None,
+    source: ReportedOption = None,
+    as_of: AsOfOption = None,
+    limit: Annotated[int, typer.Option("--limit", help="Edges on the page.")] = 50,
+    offset: Annotated[int, typer.Option("--offset", help="Edges before the page.")] = 0,
+    format: FormatOption = None,
+    projection: ProjectionOption = None,
+    graph: GraphOption = None,
+    store: StoreOption = None,
+) -> None:
+    """List what a thing is tied to, by relation, with counts."""
+    from kg.network import neighbours
+    from kg.store import Rows
+    from kg.tables import is_table, print_rows
+
+    opened = open_graph(graph, store)
+    filters = _filters(classes, relation, source, as_of)
+    found = neighbours(opened, id, filters=filters, limit=limit, offset=offset, projection=projection)
+    if not found.total:
+        raise DataError(f"Nothing is tied to {id!r} under these filters.")
+    shown = f"{offset + 1:,} to {offset + len(found.edges):,} of {count(found.total, 'edge')}" if found.edges else "no edge"
+    if is_table(value_of(format)):
+        ways = tuple((way.label, way.edges, way.nodes, way.relation) for way in found.ways)
+        print_rows(Rows(("way", "edges", "things", "relation"), ways), "table", title=found.node.label)
+        show_text("\n")
+    elif len(found.edges) < found.total:
+        print(f"kg: {shown}. --offset goes on, --limit takes more.", file=sys.stderr)
+    rows = tuple(_seen_from(found.node.id, edge, {node.id: node for node in found.others} | {id: found.node}) for edge in found.edges)
+    columns = ("way", "label", "money", "date", "id", "fact", "reported_in")
+    print_rows(Rows(columns, rows), value_of(format), note=f": {shown}")
+
+
+def _seen_from(id: str, edge: Edge, nodes: Mapping[str, Node]) -> tuple[str | None, ...]:
+    other = edge.end if edge.start == id else edge.start
+    label = nodes[other].label if other in nodes else other
+    return (_read_from(id, edge), label, _told(edge, "money"), _told(edge, "date"), other, edge.fact, edge.reported_in)
+
+
+def _read_from(id: str, edge: Edge) -> str:
+    return (edge.label if edge.start == id else edge.inverse_label) + (" (inferred)" if edge.inferred else "")
+
+
+def _told(edge: Edge, name: str) -> str | None:
+    return str(edge.attributes[name]) if name in edge.attributes else None
+
+
+@app.command()
+def path(
+    first: Annotated[str, typer.Argument(metavar="A", help="A short form such as person:matt-hancock.")],
+    second: Annotated[str, typer.Argument(metavar="B", help="Another.")],
+    max_hops: Annotated[int, typer.Option("--max-hops", help="Steps at most, 1 to 12.")] = 12,
+    limit: Annotated[int, typer.Option("--limit", help="How many paths to show at most.")] = 3,
+    classes: ClassOption = None,
+    relation: RelationOption = None,
+    source: ReportedOption = None,
+    as_of: AsOfOption = None,
+    format: FormatOption = None,
+    projection: ProjectionOption = None,
+    graph: GraphOption = None,
+    store: StoreOption = None,
+) -> None:
+    """Find the shortest paths between two things, each step with the passages that prove it."""
+    from kg.paths import find_paths
+    from kg.store import Rows
+    from kg.tables import is_table, print_rows
+
+    opened = open_graph(graph, store)
+    filters = _filters(classes, relation, source, as_of)
+    found = find_paths(opened, first, second, filters=filters, max_hops=max_hops, limit=limit, projection=projection)
+    if found is None:
+        raise DataError(f"No path of {count(max_hops, 'step')} or less joins {first!r} and {second!r} under these filters.")
+    if is_table(value_of(format)):
+        show_text(_to_text(found))
+        return
+    print_rows(Rows(PATH_COLUMNS, tuple(_path_rows(found))), value_of(format))
+    if len(found.paths) < found.total:
+        print(f"kg: {len(found.paths):,} of {found.total:,} shortest paths. --limit takes more.", file=sys.stderr)
+
+
+PATH_COLUMNS = ("path", "step", "start", "relation", "end", "inferred", "fact", "source", "first", "last", "link")
+
+
+def _path_rows(found: Paths) -> list[tuple[str | int | bool | None, ...]]:
+    """One row for each passage of each edge of each step."""
+    return [
+        (number, at, step.start.id, _read_from(step.start.id, edge), step.end.id, edge.inferred, edge.fact, *span)
+        for number, steps in enumerate(found.paths, 1)
+        for at, step in enumerate(steps, 1)
+        for edge in step.edges
+        for span in _spans(edge)
+    ]
+
+
+def _spans(edge: Edge) -> list[tuple[str | int | None, ...]]:
+    return [(p.source, p.start, p.end, p.link) for p in edge.passages] or [(edge.reported_in, None, None, None)]
+
+
+def _to_text(found: Paths) -> str:
+    shown = "" if len(found.paths) == found.total else f", of which {len(found.paths):,} shown (--limit takes more)"
+    lines = [f"{count(found.total, 'shortest path')} of {count(found.hops, 'step')}{shown}."]
+    for steps in found.paths:
+        lines += ["", f"{steps[0].start.label}  ({steps[0].start.id})"]
+        for step in steps:
+            for edge in step.edges:
+                lines.append(f"  {_read_from(step.start.id, edge)}")
+                lines += [f"    {p.source} {p.start}-{p.end}" + (f"  {p.link}" if p.link else "") for p in edge.passages]
+            lines.append(f"{step.end.label}  ({step.end.id})")
+    return "\n".join(lines) + "\n"
+
+
+@app.command()
+def rank(
+    by: Annotated[Measure, typer.Option("--by", help="What to sort by.")] = Measure.degree,
+    limit: Annotated[int, typer.Option("--limit", min=1, help="How many to show at most.")] = 20,
+    classes: ClassOption = None,
+    relation: RelationOption = None,
+    source: ReportedOption = None,
+    as_of: AsOfOption = None,
+    format: FormatOption = None,
+    projection: ProjectionOption = None,
+    graph: GraphOption = None,
+    store: StoreOption = None,
+) -> None:
+    """Show who and what stands at the centre of the network, by degree, PageRank and betweenness."""
+    from kg.measures import MAX_BETWEENNESS, MEANINGS, rank
+    from kg.network import read_network
+    from kg.store import Rows
+    from kg.tables import print_rows
+
+    opened = open_graph(graph, store)
+    found = read_network(opened, filters=_filters(classes, relation, source, as_of), projection=projection)
+    if not found.nodes:
+        raise DataError("There is no node in the network under these filters.")
+    ranked = rank(found, by.value)
+    rows = tuple(
+        (row.node.label, row.node.class_name, row.degree, _percent(row.pagerank), _percent(row.betweenness), row.node.id)
+        for row in ranked[:limit]
+    )
+    note = f" of {len(ranked):,}\n" + "\n".join(MEANINGS.values())
+    if ranked[0].betweenness is None:
+        note += f"\nPast {MAX_BETWEENNESS:,} nodes the betweenness takes long; --by betweenness counts it."
+    print_rows(Rows(("label", "class", "degree", "pagerank_percent", "betweenness_percent", "id"), rows), value_of(format), note=note)
+
+
+def _percent(share: float | None) -> Decimal | None:
+    return None if share is None else Decimal(f"{100 * share:.4f}").normalize()
+
+
+# ---------------------------------------------------------------- writing
+
+
+def _write(found: Network, graph: Graph, out: Path | None, format: NetworkFormat | None, projection: Path | None) -> None:
+    """Write a network to a file or to standard output, and tell on standard error what is not in it."""
+    format = format or _format_of(out)
+    if format is NetworkFormat.csv and out is None:
+        raise CallError("csv is two files, nodes.csv and edges.csv. Name their folder with --out DIR.")
+    if format is NetworkFormat.table and out is not None:
+        raise CallError("A table is for the terminal. Name another format with --format, or leave --out away.")
+    if format is NetworkFormat.table:
+        _print_edges(found)
+    elif out is None:
+        show_text(_text(found, graph, format, projection))
+    elif format is NetworkFormat.csv:
+        from kg.exports import to_csv
+
+        write_files(out, to_csv(found))
+    else:
+        write_file(out, _text(found, graph, format, projection))
+    if out is not None:
+        hint = " Open it in a browser." if format is NetworkFormat.html else ""
+        show_text(f"Wrote {out}: {count(len(found.nodes), 'node')}, {count(len(found.edges), 'edge')}.{hint}\n")
+    for sentence in _left_out(found):
+        print(f"kg: {sentence}", file=sys.stderr)
+
+
+def _format_of(out: Path | None) -> NetworkFormat:
+    if out is None:
+        return NetworkFormat.table if sys.stdout.isatty() else NetworkFormat.json
+    if found := SUFFIXES.get(out.suffix.lower()):
+        return found
+    raise CallError(f"The name {out.name!r} does not tell the format. Name it with --format, or end the name in {', '.join(SUFFIXES)}.")
+
+
+def _text(found: Network, graph: Graph, format: NetworkFormat, projection: Path | None) -> str:
+    if format is NetworkFormat.html:
+        from kg.draw import to_html
+
+        return to_html(found, graph)
+    from kg.exports import WRITERS, to_triples
+
+    if writer := WRITERS.get(format.value):
+        return writer(found)
+    return to_triples(found, graph, projection).to_text(format.value)
+
+
+def _print_edges(found: Network) -> None:
+    from kg.store import Rows
+    from kg.tables import print_rows
+
+    labels = {node.id: node.label for node in found.nodes}
+    rows = tuple(
+        (
+            labels[edge.start],
+            _read_from(edge.start, edge),
+            labels[edge.end],
+            _told(edge, "money"),
+            _told(edge, "date"),
+            edge.reported_in,
+        )
+        for edge in found.edges
+    )
+    print_rows(Rows(("start", "relation", "end", "money", "date", "reported_in"), rows), "table", note=f", {count(len(labels), 'node')}")
+
+
+def _left_out(found: Network) -> Iterator[str]:
+    if found.is_truncated:
+        cut = [(at, reached - kept) for at, (reached, kept) in enumerate(zip(found.reached, found.kept, strict=True)) if reached > kept]
+        parts = " and ".join(f"{number:,} at {count(at, 'step')}" for at, number in cut)
+        yield (
+            f"{len(found.nodes):,} of {count(sum(found.reached), 'node')} within reach are kept; {parts} were cut. "
+            "--max-nodes takes more; --class, --relation and --source take less."
+        )
+    if found.undated:
+        yield f"{count(found.undated, 'edge')} of {len(found.edges):,} have no date and stay."

@@ -1,0 +1,172 @@
+"""A network in the formats of other tools: NetworkX, Cytoscape, Gephi, spreadsheets and linked data.
+
+Each can be loaded back with its own library and is then the same network.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kg.elements import Plain, edge_attributes, node_attributes
+from kg.errors import CallError, DataError
+from kg.network import Network, to_networkx
+from kg.projection import construct, triples_of
+from kg.queries import Graph
+from kg.store import Triples
+from kg.vocab import KG, expand, shorten
+
+if TYPE_CHECKING:
+    import networkx as nx
+
+_NOT_XML = re.compile(r"[^\t\n\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+def to_json(network: Network) -> str:
+    r"""Return node-link JSON, which `networkx.node_link_graph` reads and D3 draws.
+
+    Example:
+        >>> to_json(Network((), ()))[:20]
+        '{\n  "directed": true'
+    """
+    import networkx as nx
+
+    return _dump(nx.node_link_data(to_networkx(network), edges="edges"))
+
+
+def to_cytoscape(network: Network) -> str:
+    """Return the JSON of Cytoscape and Cytoscape.js, which `networkx.cytoscape_graph` reads; `name` is the label."""
+    import networkx as nx
+
+    data = nx.cytoscape_data(to_networkx(network))
+    for node in data["elements"]["nodes"]:
+        node["data"]["name"] = node["data"]["label"]
+    return _dump(data)
+
+
+def _dump(data: object) -> str:
+    return json.dumps(data, ensure_ascii=False, indent=2) + "\n"
+
+
+def to_graphml(network: Network) -> str:
+    """Return GraphML, which Gephi, yEd, igraph and `networkx.read_graphml` read.
+
+    Raises:
+        DataError: A text has a sign that XML cannot hold.
+    """
+    import networkx as nx
+
+    return "\n".join(nx.generate_graphml(_for_xml(network))) + "\n"
+
+
+def to_gexf(network: Network) -> str:
+    """Return GEXF, the format of Gephi, which `networkx.read_gexf` reads; it carries no date, so the same network is the same text.
+
+    Raises:
+        DataError: A text has a sign that XML cannot hold.
+    """
+    import networkx as nx
+
+    text = "\n".join(nx.generate_gexf(_for_xml(network)))
+    return re.sub(r' lastmodifieddate="[^"]*"', "", text, count=1) + "\n"
+
+
+def _for_xml(network: Network) -> nx.MultiDiGraph[str]:
+    graph = to_networkx(network)
+    told = [(node, values) for node, values in graph.nodes(data=True)]
+    told += [(f"{start} to {end}", values) for start, end, values in graph.edges(data=True)]
+    for where, values in told:
+        for name, value in [("id", where), *values.items()]:
+            if isinstance(value, str) and (found := _NOT_XML.search(value)):
+                sign = f"U+{ord(found[0]):04X}"
+                raise DataError(f"The {name} of {where!r} holds the sign {sign}, which XML cannot carry. Mend it, or write json or csv.")
+    return graph
+
+
+def to_csv(network: Network) -> dict[str, str]:
+    r"""Return two tables, `nodes.csv` and `edges.csv`, as Gephi and pandas read them: an empty cell is unknown.
+
+    Example:
+        >>> to_csv(Network((), ()))
+        {'nodes.csv': 'id,class,label,kind,degree\n', 'edges.csv': 'source,target,key,relation,label,inverse_label,inferred\n'}
+    """
+    nodes = [{"id": node.id, **node_attributes(node)} for node in network.nodes]
+    edges = [{"source": edge.start, "target": edge.end, "key": edge.number, **edge_attributes(edge)} for edge in network.edges]
+    return {
+        "nodes.csv": _table(("id", "class", "label", "kind", "degree"), nodes),
+        "edges.csv": _table(("source", "target", "key", "relation", "label", "inverse_label", "inferred"), edges),
+    }
+
+
+def _table(first: Sequence[str], rows: Sequence[Mapping[str, Plain]]) -> str:
+    rest = sorted({name for row in rows for name in row} - set(first))
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    columns = (*first, *rest)
+    writer.writerow(columns)
+    writer.writerows([_cell(row.get(name)) for name in columns] for row in rows)
+    return out.getvalue()
+
+
+def _cell(value: Plain | None) -> Plain | None:
+    return str(value).lower() if isinstance(value, bool) else value
+
+
+def to_triples(network: Network, graph: Graph, projection: Path | str | None = None) -> Triples:
+    """Return what the graph says of the nodes of a network and of the facts behind its edges, in the vocabulary of the graph.
+
+    Values, identifiers, passages and the bibliography of sources come along; a tie to a node that is not in the network
+    does not.
+
+    Args:
+        network: Nodes and edges.
+        graph: The graph they come from.
+        projection: The one that the network comes from, if not the shipped one.
+
+    Raises:
+        CallError: The relation of an edge is a text, which no triple can have.
+    """
+    ids = {node.id for node in network.nodes}
+    ties = {(edge.start, edge.relation, edge.end) for edge in network.edges}
+    behind = {id for edge in network.edges for id in (edge.fact, edge.reported_in) if id} - ids
+    table = graph.table(projection)
+    relations, nodes = set(table.relations), set(table.ids())
+
+    def is_kept(triple: tuple[str, str, str]) -> bool:
+        subject, property, value = triple
+        return value not in nodes or (triple in ties if subject in ids and property in relations else value in ids)
+
+    told = triples_of(graph.store, sorted(ids | behind))
+    posts = {value for _, property, value in map(_names, told) if property == "kg:capacity"} - ids - behind
+    found = [triple for triple in {*told, *triples_of(graph.store, sorted(posts))} if is_kept(_names(triple))]
+    stated = set(map(_names, found))
+    return Triples((*found, *construct(graph.store, [_iris(tie) for tie in sorted(ties - stated)])))
+
+
+def _names(triple: Any) -> tuple[str, str, str]:
+    """Return the short forms of a triple; a literal is told from a thing by its quotation mark."""
+    value = str(triple.object)
+    return shorten(triple.subject.value), shorten(triple.predicate.value), shorten(value[1:-1]) if value.startswith("<") else value
+
+
+def _iris(tie: tuple[str, str, str]) -> tuple[str, ...]:
+    for name in tie:
+        if ":" not in name:
+            raise CallError(
+                f"The projection has the text {name!r} where linked data needs an IRI. Write another format, or mend the projection."
+            )
+    return tuple(expand(name) or (KG + name[3:] if name.startswith("kg:") else name) for name in tie)
+
+
+WRITERS: Mapping[str, Callable[[Network], str]] = {
+    "json": to_json,
+    "cytoscape": to_cytoscape,
+    "graphml": to_graphml,
+    "gexf": to_gexf,
+}
+"""The formats that need nothing but the network."""

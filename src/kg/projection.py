@@ -1,0 +1,231 @@
+"""From SPARQL to the rows of a table: what is an edge, what a node, and what is told of both.
+
+The shipped projection is `sparql/network/edges.rq`. A user's own is any SELECT query with the columns `start`, `end` and
+`relation`; the other columns of the shipped one may be there too, and any further column becomes an attribute of the edge.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from hashlib import sha256
+from itertools import groupby, islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+
+from kg.elements import Plain, to_plain
+from kg.errors import CallError, QueryError
+from kg.resources import shipped
+from kg.store import Embedded, Value, is_literal, to_python
+from kg.vocab import expand
+
+if TYPE_CHECKING:
+    import pyoxigraph as ox
+
+REQUIRED = ("start", "end", "relation")
+COLUMNS = (*REQUIRED, "label", "inverse_label", "fact", "reported_in", "inferred")
+
+
+@dataclass(frozen=True, slots=True)
+class Projection:
+    """A query that says what is an edge.
+
+    Args:
+        name: What to call it in a message.
+        query: SPARQL.
+        is_own: Whether it is a user's own; then its nodes are the ends of its edges and no others.
+    """
+
+    name: str
+    query: str
+    is_own: bool
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of all the queries that fill a table."""
+        total = sha256(self.query.encode())
+        for path in sorted(_folder().glob("*.rq")):
+            total.update(path.name.encode() + path.read_bytes())
+        return total.hexdigest()
+
+
+class EdgeRow(NamedTuple):
+    """One row of a projection: short forms, labels read from either end, the fact behind it and further columns."""
+
+    start: str
+    end: str
+    relation: str
+    label: str
+    inverse_label: str
+    fact: str | None
+    reported_in: str | None
+    inferred: bool
+    attributes: Mapping[str, Plain]
+
+
+class NodeRow(NamedTuple):
+    """A node: short form, class without prefix, label, kind where it has one."""
+
+    id: str
+    class_name: str
+    label: str
+    kind: str | None
+
+
+def _folder() -> Path:
+    return shipped("sparql") / "network"
+
+
+def _text(name: str) -> str:
+    return (_folder() / f"{name}.rq").read_text("utf-8")
+
+
+def read_projection(path: Path | None = None) -> Projection:
+    """Return the projection in a file, or the shipped one.
+
+    Raises:
+        CallError: The file cannot be read.
+    """
+    if path is None:
+        return Projection("sparql/network/edges.rq", _text("edges"), is_own=False)
+    try:
+        return Projection(str(path), path.read_text("utf-8-sig"), is_own=True)
+    except OSError as exc:
+        raise CallError(f"The projection {str(path)!r} cannot be read: {exc.strerror}. Name a file with a SELECT query.") from exc
+    except UnicodeDecodeError as exc:
+        raise CallError(f"The projection {str(path)!r} is not UTF-8 text. Name a file with a SELECT query.") from exc
+
+
+def edge_rows(store: Embedded, projection: Projection) -> Iterator[EdgeRow]:
+    """Yield the edges of a projection, in the order of their names.
+
+    Raises:
+        QueryError: It is no SELECT query, lacks a column, or has an end that is no thing but a text or nothing at all.
+    """
+    try:
+        columns, rows = store.solutions(projection.query)
+    except QueryError as exc:
+        raise QueryError(f"{projection.name}: {exc}") from exc
+    if missing := [name for name in REQUIRED if name not in columns]:
+        raise QueryError(
+            f"{projection.name}: the projection has no column ?{missing[0]}. It needs {', '.join('?' + name for name in REQUIRED)}; "
+            f"{', '.join('?' + name for name in COLUMNS[3:])} are read as well, and any other column becomes an attribute."
+        )
+    found = (_edge_row(projection, dict(zip(columns, row, strict=True))) for row in rows)
+    # The shipped projection has an order of its own; a user's may have none, and the table must not depend on chance.
+    yield from sorted(found, key=repr) if projection.is_own else found
+
+
+def _edge_row(projection: Projection, row: dict[str, Any]) -> EdgeRow:
+    for name in REQUIRED:
+        if row[name] is None or (name != "relation" and is_literal(row[name])):
+            what = "nothing" if row[name] is None else f"the text {row[name].value!r}"
+            raise QueryError(
+                f"{projection.name}: a row has {what} in ?{name}. An edge joins two things by a relation, and a text is no thing."
+            )
+    values = {name: to_python(term) for name, term in row.items()}
+    relation = str(values["relation"])
+    label = str(values.get("label") or relation.rpartition("#")[2].rpartition("/")[2].rpartition(":")[2])
+    rest = {name: to_plain(value) for name, value in values.items() if name not in COLUMNS and value is not None}
+    return EdgeRow(
+        str(values["start"]),
+        str(values["end"]),
+        relation,
+        label,
+        str(values.get("inverse_label") or label),
+        _name(values.get("fact")),
+        _name(values.get("reported_in")),
+        values.get("inferred") is True,
+        rest,
+    )
+
+
+def _name(value: Value) -> str | None:
+    return None if value is None else str(value)
+
+
+def node_rows(store: Embedded, projection: Projection, ends: set[str]) -> Iterator[NodeRow]:
+    """Yield the nodes: those of `nodes.rq`, or of a user's own projection the ends of its edges.
+
+    An end that `nodes.rq` does not know has the class and label that the graph has for it, or else the class `Resource`.
+    """
+    missing = set(ends)
+    for id, class_name, label, kind in store.rows(_text("nodes")):
+        if not projection.is_own or id in ends:
+            missing.discard(str(id))
+            yield _node_row(id, class_name, label, kind)
+    known: dict[str, NodeRow] = {}
+    for chunk in chunks(sorted(missing), 200):
+        listed = " ".join(f"<{iri}>" for id in chunk if (iri := expand(id)))
+        for id, class_name, label in store.rows(
+            f"SELECT ?id ?class ?label WHERE {{ VALUES ?id {{ {listed} }} ?id a ?class OPTIONAL {{ ?id rdfs:label ?label }} }} ORDER BY ?id"
+        ):
+            known.setdefault(str(id), _node_row(id, class_name, label, None))
+    for id in sorted(missing):
+        yield known.get(id, NodeRow(id, "Resource", id, None))
+
+
+def _node_row(id: Value, class_name: Value, label: Value, kind: Value) -> NodeRow:
+    return NodeRow(str(id), str(class_name).partition(":")[2] or str(class_name), str(id if label is None else label), _name(kind))
+
+
+T = TypeVar("T")
+
+
+def chunks(items: Iterable[T], size: int) -> Iterator[list[T]]:
+    """Yield the items in lists of a size."""
+    rest = iter(items)
+    while chunk := list(islice(rest, size)):
+        yield chunk
+
+
+def attribute_rows(store: Embedded) -> Iterator[tuple[str, dict[str, Plain]]]:
+    """Yield what is told of each thing; several values of one name are joined by a semicolon."""
+    for id, rows in groupby(store.rows(_text("attributes")), key=lambda row: row[0]):
+        values: dict[str, list[Plain]] = {}
+        for _, name, value in rows:
+            values.setdefault(str(name), []).append(to_plain(value))
+        yield str(id), {name: found[0] if len(found) == 1 else "; ".join(map(str, found)) for name, found in values.items()}
+
+
+def period_rows(store: Embedded) -> Iterator[tuple[str, date | None, date | None]]:
+    """Yield the day by which each fact has certainly begun to hold, and the one by which it has ended."""
+    for id, known_by, ended_by in store.rows(_text("periods")):
+        yield str(id), known_by if isinstance(known_by, date) else None, ended_by if isinstance(ended_by, date) else None
+
+
+def passage_rows(store: Embedded) -> Iterator[tuple[str, list[tuple[Value, ...]]]]:
+    """Yield the passages of each fact: passage, source, start, end, form, first words, last words, address."""
+    for id, rows in groupby(store.rows(_text("passages")), key=lambda row: row[0]):
+        yield str(id), [row[1:] for row in rows]
+
+
+def name_rows(store: Embedded) -> Iterable[tuple[str, str, bool, bool]]:
+    """Yield the names for search: short form, name, whether it is the label, whether the thing is an entity."""
+    for id, name, is_label, is_entity in store.rows(_text("names")):
+        yield str(id), str(name), is_label is True, is_entity is True
+
+
+def term_rows(store: Embedded) -> Iterator[tuple[str, str]]:
+    """Yield each class and relation with what it stands for: itself and those below it."""
+    for ancestor, term in store.rows(_text("terms")):
+        yield str(ancestor), str(term)
+
+
+def triples_of(store: Embedded, ids: Sequence[str]) -> list[ox.Triple]:
+    """Return all that a graph says of some things, with their values, identifiers and passages."""
+    query = _text("triples")
+    found: list[ox.Triple] = []
+    for chunk in chunks([iri for id in ids if (iri := expand(id))], 200):
+        found += store.construct(query.replace("(UNDEF)", " ".join(f"(<{iri}>)" for iri in chunk)))
+    return found
+
+
+def construct(store: Embedded, triples: Sequence[tuple[str, ...]]) -> list[ox.Triple]:
+    """Return triples of IRIs as terms of the engine."""
+    found: list[ox.Triple] = []
+    for chunk in chunks(triples, 100):
+        rows = " ".join(f"({' '.join(f'<{iri}>' for iri in triple)})" for triple in chunk)
+        found += store.construct(f"CONSTRUCT {{ ?s ?p ?o }} WHERE {{ VALUES (?s ?p ?o) {{ {rows} }} }}")
+    return found
