@@ -110,8 +110,8 @@ def to_plain(value: Value) -> Plain:
         (5000000, 0.1, '2021-03-18')
     """
     if isinstance(value, Decimal):
-        if value == value.to_integral_value() and abs(value) < 2**53:
-            return int(value)
+        if value == value.to_integral_value():
+            return int(value) if abs(value) < 2**53 else f"{value:f}"
         return float(value) if Decimal(repr(float(value))) == value else f"{value:f}"
     return value.isoformat() if isinstance(value, date) else "" if value is None else value
 

@@ -5,8 +5,6 @@ Each can be loaded back with its own library and is then the same network.
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -19,6 +17,7 @@ from kg.network import Network, to_networkx
 from kg.projection import construct, triples_of
 from kg.queries import Graph
 from kg.store import Triples
+from kg.store import to_csv as csv_text
 from kg.vocab import KG, expand, shorten
 
 if TYPE_CHECKING:
@@ -65,27 +64,44 @@ def to_graphml(network: Network) -> str:
 
 
 def to_gexf(network: Network) -> str:
-    """Return GEXF, the format of Gephi, which `networkx.read_gexf` reads; it carries no date, so the same network is the same text.
+    """Return GEXF, the format of Gephi, which `networkx.read_gexf` reads, with the key of an edge as its `id`.
+
+    It carries no date of its making, so the same network is the same text.
 
     Raises:
         DataError: A text has a sign that XML cannot hold.
     """
     import networkx as nx
 
-    text = "\n".join(nx.generate_gexf(_for_xml(network)))
+    graph = _for_xml(network)
+    for *_, key, told in graph.edges(keys=True, data=True):
+        told["id"] = key
+    text = "\n".join(nx.generate_gexf(graph))
     return re.sub(r' lastmodifieddate="[^"]*"', "", text, count=1) + "\n"
 
 
 def _for_xml(network: Network) -> nx.MultiDiGraph[str]:
     graph = to_networkx(network)
-    told = [(node, values) for node, values in graph.nodes(data=True)]
-    told += [(f"{start} to {end}", values) for start, end, values in graph.edges(data=True)]
-    for where, values in told:
-        for name, value in [("id", where), *values.items()]:
+    rows = [*graph.nodes.items(), *((f"{start} to {end}", told) for start, end, told in graph.edges(data=True))]
+    for where, told in rows:
+        for name, value in told.items():
             if isinstance(value, str) and (found := _NOT_XML.search(value)):
                 sign = f"U+{ord(found[0]):04X}"
                 raise DataError(f"The {name} of {where!r} holds the sign {sign}, which XML cannot carry. Mend it, or write json or csv.")
+    _settle_types(list(graph.nodes.values()))
+    _settle_types(list(graph.edges.values()))
     return graph
+
+
+def _settle_types(rows: Sequence[dict[str, Plain]]) -> None:
+    """XML declares one type for each name: whole numbers among others become such, and numbers among texts become texts."""
+    types: dict[str, set[type]] = {}
+    for told in rows:
+        for name, value in told.items():
+            types.setdefault(name, set()).add(type(value))
+    casts = {name: float if found == {int, float} else str for name, found in types.items() if len(found) > 1}
+    for told in rows:
+        told.update({name: cast(told[name]) for name, cast in casts.items() if name in told})
 
 
 def to_csv(network: Network) -> dict[str, str]:
@@ -104,17 +120,8 @@ def to_csv(network: Network) -> dict[str, str]:
 
 
 def _table(first: Sequence[str], rows: Sequence[Mapping[str, Plain]]) -> str:
-    rest = sorted({name for row in rows for name in row} - set(first))
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    columns = (*first, *rest)
-    writer.writerow(columns)
-    writer.writerows([_cell(row.get(name)) for name in columns] for row in rows)
-    return out.getvalue()
-
-
-def _cell(value: Plain | None) -> Plain | None:
-    return str(value).lower() if isinstance(value, bool) else value
+    columns = (*first, *sorted({name for row in rows for name in row} - set(first)))
+    return csv_text([columns, *([row.get(name) for name in columns] for row in rows)])
 
 
 def to_triples(network: Network, graph: Graph, projection: Path | str | None = None) -> Triples:
@@ -134,15 +141,16 @@ def to_triples(network: Network, graph: Graph, projection: Path | str | None = N
     ids = {node.id for node in network.nodes}
     ties = {(edge.start, edge.relation, edge.end) for edge in network.edges}
     behind = {id for edge in network.edges for id in (edge.fact, edge.reported_in) if id} - ids
+    told_of = ids | behind
     table = graph.table(projection)
     relations, nodes = set(table.relations), set(table.ids())
 
     def is_kept(triple: tuple[str, str, str]) -> bool:
         subject, property, value = triple
-        return value not in nodes or (triple in ties if subject in ids and property in relations else value in ids)
+        return value not in nodes or (triple in ties if subject in ids and property in relations else value in told_of)
 
-    told = triples_of(graph.store, sorted(ids | behind))
-    posts = {value for _, property, value in map(_names, told) if property == "kg:capacity"} - ids - behind
+    told = triples_of(graph.store, sorted(told_of))
+    posts = {value for _, property, value in map(_names, told) if property == "kg:capacity"} - told_of
     found = [triple for triple in {*told, *triples_of(graph.store, sorted(posts))} if is_kept(_names(triple))]
     stated = set(map(_names, found))
     return Triples((*found, *construct(graph.store, [_iris(tie) for tie in sorted(ties - stated)])))

@@ -99,7 +99,9 @@ def _hint(table: Table, id: str) -> str:
     """Return the nearest slug of the class that was meant, or else the nearest name."""
     prefix, colon, slug = id.partition(":")
     same = [other.partition(":")[2] for other in table.ids(prefix + ":")] if colon else []
-    if prefix in CLASSES and not same:
+    if table.has_name(id):
+        return " It is in the graph, but no edge leads to it."
+    if prefix in CLASSES and not (same or table.has_name(prefix + ":%")):
         return f" A {CLASSES[prefix]} is no node of it; kg show {id} tells to what it belongs."
     if hint := suggest(slug, same):
         return hint.replace("'", f"'{prefix}:", 1)

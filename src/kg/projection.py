@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import pyoxigraph as ox
 
 REQUIRED = ("start", "end", "relation")
+RESERVED = ("source", "target", "key", "id", "networkx_key", "type", "viz", "slices", "spells")
 COLUMNS = (*REQUIRED, "label", "inverse_label", "fact", "reported_in", "inferred")
 
 
@@ -111,6 +112,10 @@ def edge_rows(store: Embedded, projection: Projection) -> Iterator[EdgeRow]:
         raise QueryError(
             f"{projection.name}: the projection has no column ?{missing[0]}. It needs {', '.join('?' + name for name in REQUIRED)}; "
             f"{', '.join('?' + name for name in COLUMNS[3:])} are read as well, and any other column becomes an attribute."
+        )
+    if taken := [name for name in RESERVED if name in columns]:
+        raise QueryError(
+            f"{projection.name}: the column ?{taken[0]} has a name that formats for networks keep for themselves. Name it otherwise."
         )
     found = (_edge_row(projection, dict(zip(columns, row, strict=True))) for row in rows)
     # The shipped projection has an order of its own; a user's may have none, and the table must not depend on chance.

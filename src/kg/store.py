@@ -9,7 +9,7 @@ import csv
 import io
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
@@ -87,11 +87,7 @@ class Rows:
         """
         _require(format, RECORD_FORMATS)
         if format in ("csv", "tsv"):
-            out = io.StringIO()
-            writer = csv.writer(out, delimiter="," if format == "csv" else "\t", lineterminator="\n")
-            writer.writerow(self.columns)
-            writer.writerows([_cell(value) for value in row] for row in self.rows)
-            return out.getvalue()
+            return to_csv([self.columns, *self.rows], delimiter="," if format == "csv" else "\t")
         records = [{key: _json(value) for key, value in record.items()} for record in self.to_dicts()]
         if format == "jsonl":
             return "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records)
@@ -101,6 +97,23 @@ class Rows:
 def _require(format: str, formats: Iterable[str]) -> None:
     if format not in formats:
         raise CallError(f"This cannot be written as {format!r}. It can be written as {', '.join(formats)}.")
+
+
+def to_csv(rows: Iterable[Sequence[Value]], *, delimiter: str = ",") -> str:
+    r"""Return rows as CSV, with a line feed at the end of each.
+
+    Example:
+        >>> to_csv([("id", "is_firm"), ("pledge:x", True)])
+        'id,is_firm\npledge:x,true\n'
+    """
+    out = io.StringIO()
+    plain = csv.writer(out, delimiter=delimiter, lineterminator="\n")
+    # A carriage return ends a line for a reader, and the writer quotes only those signs that end a line for itself.
+    quoted = csv.writer(out, delimiter=delimiter, lineterminator="\n", quoting=csv.QUOTE_ALL)
+    for row in rows:
+        has_return = any(isinstance(value, str) and "\r" in value for value in row)
+        (quoted if has_return else plain).writerow([_cell(value) for value in row])
+    return out.getvalue()
 
 
 def _cell(value: Value) -> Value:

@@ -50,8 +50,9 @@ class Table:
         dict_keys(['person:matt-hancock'])
     """
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, place: str) -> None:
         self._connection = connection
+        self._place = place
 
     @classmethod
     def open(cls, path: Path, projection: Projection, snapshot: str) -> Table | None:
@@ -62,7 +63,7 @@ class Table:
         except sqlite3.Error:
             return None
         is_same = meta == {"format": FORMAT, "snapshot": snapshot, "projection": projection.digest}
-        return cls(connection) if is_same else None
+        return cls(connection, str(path)) if is_same else None
 
     @classmethod
     def in_memory(cls, store: Embedded, projection: Projection) -> Table:
@@ -73,13 +74,13 @@ class Table:
         """
         connection = sqlite3.connect(":memory:", check_same_thread=False)
         fill(connection, store, projection, "")
-        return cls(connection)
+        return cls(connection, "in memory")
 
     def _select(self, query: str, *values: object) -> sqlite3.Cursor:
         try:
             return self._connection.execute(query, values)
         except sqlite3.DatabaseError as exc:
-            raise DataError(f"The table of the network cannot be read: {exc}. Build the snapshot again.") from exc
+            raise DataError(f"The table of the network, {self._place!r}, cannot be read: {exc}. Delete it, and it is made anew.") from exc
 
     def numbers(self, ids: Iterable[str]) -> dict[str, int]:
         """Return the numbers of those short forms that are nodes."""
@@ -277,6 +278,10 @@ class Table:
         return self._to_edges(self._select(query, number, *out_values, number, *back_values, limit, offset))
 
     # ------------------------------------------------------------ names
+
+    def has_name(self, id: str) -> bool:
+        """Tell whether a thing has a name, be it a node or not; a per cent sign stands for any end of its short form."""
+        return self._select("SELECT 1 FROM name WHERE id LIKE ? LIMIT 1", id).fetchone() is not None
 
     def find(self, text: str, *, limit: int = 10) -> list[Match]:
         """Return the things whose names are nearest to a text, the best first; typing errors are forgiven."""

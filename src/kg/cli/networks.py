@@ -126,6 +126,8 @@ def network(
         raise DataError("There is no node in the network under these filters.")
     if out is None and format in (None, NetworkFormat.html):
         out = Path("network.html")
+    if out is not None and format is None:
+        format = SUFFIXES.get(out.suffix.lower(), NetworkFormat.html)
     _write(found, opened, out, format, projection)
 
 
@@ -382,4 +384,4 @@ def _left_out(found: Network) -> Iterator[str]:
             "--max-nodes takes more; --class, --relation and --source take less."
         )
     if found.undated:
-        yield f"{count(found.undated, 'edge')} of {len(found.edges):,} have no date and stay."
+        yield f"Edges without a date stay: {found.undated:,} of {len(found.edges):,}."

@@ -1,0 +1,229 @@
+"""Every format is loaded back with its own library and is then the same network."""
+
+import csv
+import io
+import json
+import warnings
+from dataclasses import replace
+from pathlib import Path
+
+import networkx as nx
+import pytest
+import rdflib
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import kg
+from kg.elements import Edge, Node, Passage, Plain, edge_attributes, node_attributes
+from kg.errors import CallError, DataError
+from kg.exports import to_csv, to_cytoscape, to_gexf, to_graphml, to_json, to_triples
+from kg.network import Network, read_network, subgraph
+from networks import graphs
+
+Nodes = dict[str, dict[str, object]]
+Edges = dict[tuple[str, str, str], dict[str, object]]
+
+LAW = settings(max_examples=60, deadline=None)
+
+_xml = st.text(st.characters(exclude_categories=["Cs", "Cc"], exclude_characters="\ufffe\uffff"), max_size=12)
+_any = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
+
+
+def _networks(text: st.SearchStrategy[str]) -> st.SearchStrategy[Network]:
+    number = st.integers(-(2**31), 2**31 - 1)
+    share = number | st.floats(allow_nan=False, allow_infinity=False)
+    told = st.fixed_dictionaries({}, optional={"money": text, "position": number, "is_own": st.booleans(), "share": share})
+    ids = [f"person:p{number}" for number in range(4)]
+    nodes = st.tuples(*(st.builds(Node, st.just(id), st.just("Person"), text, st.none(), st.integers(0, 9), told) for id in ids))
+    passage = st.builds(Passage, st.just("passage:a-1-2"), st.just("source:a"), st.just(1), st.just(2), st.none(), st.none() | text)
+    edge = st.builds(
+        Edge,
+        st.just(0),
+        st.sampled_from(ids),
+        st.sampled_from(ids),
+        st.just("kg:tie"),
+        text,
+        text,
+        st.none() | text.filter(bool),
+        st.none(),
+        st.booleans(),
+        st.none() | st.dates(),
+        st.none(),
+        st.lists(passage, max_size=2).map(tuple),
+        told,
+    )
+
+    def build(parts: tuple[tuple[Node, ...], list[Edge]]) -> Network:
+        nodes, edges = parts
+        return Network(nodes, tuple(replace(edge, number=number) for number, edge in enumerate(edges, 1)))
+
+    return st.tuples(nodes, st.lists(edge, max_size=6)).map(build)
+
+
+def _of(network: Network) -> tuple[Nodes, Edges]:
+    nodes: Nodes = {node.id: dict(node_attributes(node)) for node in network.nodes}
+    return nodes, {(edge.start, edge.end, str(edge.number)): dict(edge_attributes(edge)) for edge in network.edges}
+
+
+def _loaded(graph: "nx.Graph[str]", *extra: str) -> tuple[Nodes, Edges]:
+    """What a library has read, without what the format adds by itself."""
+    nodes = {id: {name: value for name, value in told.items() if name not in extra} for id, told in graph.nodes(data=True)}
+    assert isinstance(graph, nx.MultiDiGraph)
+    edges = graph.edges(keys=True, data=True)
+    return nodes, {(u, v, str(key)): {name: value for name, value in told.items() if name not in extra} for u, v, key, told in edges}
+
+
+@LAW
+@given(_networks(_any))
+def test_node_link_json_loads_back(network: Network) -> None:
+    assert _loaded(nx.node_link_graph(json.loads(to_json(network)), edges="edges")) == _of(network)
+
+
+@LAW
+@given(_networks(_any))
+def test_cytoscape_json_loads_back(network: Network) -> None:
+    data = json.loads(to_cytoscape(network))
+    assert [node["data"]["name"] for node in data["elements"]["nodes"]] == [node.label for node in network.nodes]
+    assert _loaded(nx.cytoscape_graph(data), "id", "value", "name", "source", "target", "key") == _of(network)
+
+
+@LAW
+@given(_networks(_xml))
+def test_graphml_loads_back(network: Network) -> None:
+    assert _loaded(nx.parse_graphml(to_graphml(network), force_multigraph=True)) == _of(network)
+
+
+@LAW
+@given(_networks(_xml))
+def test_gexf_loads_back(network: Network) -> None:
+    nodes, edges = _loaded(nx.MultiDiGraph(nx.read_gexf(io.BytesIO(to_gexf(network).encode()))))
+    # The reader gives back a graph without keys where no edges are parallel; the key is the id of the edge as well.
+    assert (nodes, {(u, v, str(told.pop("id"))): told for (u, v, _), told in edges.items()}) == _of(network)
+
+
+def _rows(text: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(text, newline="")))
+
+
+def _cells(told: dict[str, Plain]) -> dict[str, str]:
+    return {name: str(value).lower() if isinstance(value, bool) else str(value) for name, value in told.items() if value != ""}
+
+
+@LAW
+@given(_networks(_any))
+def test_csv_loads_back(network: Network) -> None:
+    files = to_csv(network)
+    nodes = {row.pop("id"): {name: value for name, value in row.items() if value} for row in _rows(files["nodes.csv"])}
+    assert nodes == {node.id: _cells(node_attributes(node)) for node in network.nodes}
+    edges = {
+        (row.pop("source"), row.pop("target"), row.pop("key")): {name: value for name, value in row.items() if value}
+        for row in _rows(files["edges.csv"])
+    }
+    assert edges == {(edge.start, edge.end, str(edge.number)): _cells(edge_attributes(edge)) for edge in network.edges}
+
+
+def test_a_name_with_numbers_and_texts_is_text_where_a_format_declares_one_type() -> None:
+    nodes = (Node("person:a", "Person", "A", attributes={"position": 1}), Node("person:b", "Person", "B", attributes={"position": "1; 2"}))
+    for loaded in (nx.parse_graphml(to_graphml(Network(nodes, ()))), nx.read_gexf(io.BytesIO(to_gexf(Network(nodes, ())).encode()))):
+        assert [told["position"] for _, told in loaded.nodes(data=True)] == ["1", "1; 2"]
+
+
+@pytest.mark.parametrize("write", [to_graphml, to_gexf])
+@pytest.mark.parametrize("sign", ["\x00", "\x0b", "\r", "\ufffe"])
+def test_what_xml_cannot_carry_is_refused_and_not_altered(write: object, sign: str) -> None:
+    network = Network((Node("person:a", "Person", f"An{sign}a"),), ())
+    with pytest.raises(DataError, match=rf"^The label of 'person:a' holds the sign U\+{ord(sign):04X}, which XML cannot carry\."):
+        write(network)  # type: ignore[operator]
+
+
+def test_the_same_network_is_the_same_text_and_carries_no_date() -> None:
+    network = read_network(kg.open())
+    assert to_gexf(network) == to_gexf(network)
+    assert "lastmodified" not in to_gexf(network)
+
+
+@pytest.mark.parametrize("format", ["json", "graphml", "gexf", "cytoscape"])
+def test_the_shipped_network_loads_back(format: str) -> None:
+    network = read_network(kg.open())
+    text = {"json": to_json, "graphml": to_graphml, "gexf": to_gexf, "cytoscape": to_cytoscape}[format](network)
+    read = {
+        "json": lambda: nx.node_link_graph(json.loads(text), edges="edges"),
+        "cytoscape": lambda: nx.cytoscape_graph(json.loads(text)),
+        "graphml": lambda: nx.parse_graphml(text, force_multigraph=True),
+        "gexf": lambda: nx.read_gexf(io.BytesIO(text.encode())),
+    }[format]()
+    assert _loaded(read, "id", "value", "name", "source", "target", "key") == _of(network)
+
+
+# ---------------------------------------------------------------- linked data
+
+EDGES = """
+PREFIX kg: <https://w3id.org/kg-commitments/ontology#>
+SELECT DISTINCT ?start ?relation ?end ?fact ?source
+WHERE {
+  ?fact kg:cites/kg:source ?source .
+  { ?fact kg:relation ?relation ; kg:from ?start ; kg:to ?end }
+  UNION { ?fact a kg:Tenure ; kg:from ?start ; kg:to ?end BIND(kg:servedIn AS ?relation) }
+  UNION { ?fact a kg:Tenure ; kg:from ?start ; kg:post ?end BIND(kg:heldPost AS ?relation) }
+  UNION {
+    VALUES ?relation {
+      kg:maker kg:actor kg:speaker kg:via kg:about kg:event kg:beneficiary kg:theme kg:partOf kg:restates kg:respondsTo kg:resultOf
+    }
+    ?fact ?relation ?end ; a ?class . FILTER(?class IN (kg:Pledge, kg:Statement, kg:Outcome)) BIND(?fact AS ?start)
+  }
+}"""
+
+
+def _edges_in(graph: rdflib.Graph) -> set[tuple[str, ...]]:
+    names = {"https://w3id.org/kg-commitments/ontology#": "kg:", "https://w3id.org/kg-commitments/id/": ""}
+
+    def short(term: object) -> str:
+        text = str(term)
+        for iri, prefix in names.items():
+            text = prefix + text.removeprefix(iri).replace("/", ":", 1) if text.startswith(iri) else text
+        return text
+
+    return {tuple(map(short, row)) for row in graph.query(EDGES)}  # type: ignore[arg-type]  # a row is a tuple
+
+
+def _parse(text: str, format: str) -> rdflib.Graph:
+    with warnings.catch_warnings():
+        # The parser of rdflib 7 for JSON-LD uses a class of its own that it has deprecated.
+        warnings.filterwarnings("ignore", "ConjunctiveGraph is deprecated", DeprecationWarning)
+        return rdflib.Graph().parse(data=text, format={"ttl": "turtle", "jsonld": "json-ld"}[format])
+
+
+@pytest.mark.parametrize(
+    "seeds", [["pledge:publictechnology-first-speech-fund"], ["wave:digital-aspirant-second-seed", "person:jeremy-wright"]]
+)
+@pytest.mark.parametrize("format", ["ttl", "jsonld"])
+def test_linked_data_loads_back(seeds: list[str], format: str) -> None:
+    graph = kg.open()
+    network = subgraph(graph, seeds, depth=2, max_nodes=60)
+    text = to_triples(network, graph).to_text(format)
+    loaded = _parse(text, format)
+    assert _edges_in(loaded) == {(edge.start, edge.relation, edge.end, edge.fact, edge.reported_in) for edge in network.edges}
+    labels = {str(row[0]) for row in loaded.query("SELECT ?label { ?x rdfs:label ?label }")}  # type: ignore[index]
+    assert {node.label for node in network.nodes} <= labels
+    spans = {str(row[0]) for row in loaded.query("SELECT ?p { ?p a <https://w3id.org/kg-commitments/ontology#Passage> }")}  # type: ignore[index]
+    assert {passage.id.replace(":", "/", 1) for edge in network.edges for passage in edge.passages} <= {
+        span.split("/id/")[1] for span in spans
+    }
+
+
+@LAW
+@given(graphs())
+def test_the_linked_data_of_a_whole_is_its_edges(graph: kg.Graph) -> None:
+    network = read_network(graph)
+    loaded = rdflib.Graph().parse(data=to_triples(network, graph).to_text("nt"), format="nt")
+    stated = {(str(s).partition("/id/")[2].replace("/", ":", 1), str(p).partition("#")[2]) for s, p, _ in loaded}
+    assert {(edge.start, edge.relation.removeprefix("kg:")) for edge in network.edges} <= stated
+
+
+def test_a_text_as_relation_is_refused_in_linked_data(tmp_path: Path) -> None:
+    own = tmp_path / "own.rq"
+    own.write_text("SELECT ?start ?end ('near' AS ?relation) { ?start kg:maker ?end }", "utf-8")
+    graph = kg.open()
+    network = read_network(graph, projection=own)
+    with pytest.raises(CallError, match="the text 'near' where linked data needs an IRI"):
+        to_triples(network, graph, own)
