@@ -23,8 +23,10 @@ import yaml
 from rdflib import OWL, RDF, RDFS
 from rdflib.term import Node
 
+import kg
 from kg import build
 from kg.cli import app
+from kg.network import read_network
 from kg.proof import changed_passages, spans_of, texts_by_source
 from kg.queries import get_query, query_names
 from kg.resources import shipped
@@ -34,7 +36,8 @@ from kg.vocab import CODE, EDTF, ID, KG, PREFIXES, XSD
 
 ROOT = Path(__file__).parents[1]
 TERMS = ROOT / "ontology" / "README.md"
-DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", ROOT / "SECURITY.md", TERMS]
+QUESTIONS = ROOT / "sparql" / "README.md"
+DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", ROOT / "SECURITY.md", TERMS, QUESTIONS]
 SCHEMA = rdflib.Namespace("https://schema.org/")
 SKOS = rdflib.Namespace("http://www.w3.org/2004/02/skos/core#")
 SHELLS = ("", "sh", "bash", "shell", "console")
@@ -212,9 +215,23 @@ def test_every_code_list_stands_in_the_readme_with_its_codes(vocabulary: rdflib.
     }
 
 
-def test_every_question_stands_in_the_readme() -> None:
-    text = (ROOT / "README.md").read_text("utf-8")
-    assert [name for name in query_names() if not re.search(rf"\b{name}\b", text)] == []
+def test_every_question_stands_in_the_guide_and_their_number_in_the_readme() -> None:
+    text = QUESTIONS.read_text("utf-8")
+    assert [name for name in query_names() if not re.search(rf"^{name} ", text, re.MULTILINE)] == []
+    assert f"Each of {len(query_names())} questions" in (ROOT / "README.md").read_text("utf-8")
+
+
+def test_every_query_of_the_network_stands_in_the_guide() -> None:
+    text = QUESTIONS.read_text("utf-8")
+    assert [path.name for path in (ROOT / "sparql" / "network").glob("*.rq") if f"`{path.name}`" not in text] == []
+
+
+def test_the_projection_of_the_guide_is_one(tmp_path: Path) -> None:
+    (block,) = blocks(QUESTIONS, "sparql")
+    (tmp_path / "own.rq").write_text(block, "utf-8")
+    network = read_network(kg.open(), projection=tmp_path / "own.rq")
+    assert {edge.relation for edge in network.edges} == {"kg:speaksAt"}
+    assert all(edge.attributes["facts"] for edge in network.edges)
 
 
 # ---------------------------------------------------------------- Turtle

@@ -4,7 +4,6 @@ import csv
 import io
 import json
 import warnings
-from dataclasses import replace
 from pathlib import Path
 
 import networkx as nx
@@ -35,7 +34,7 @@ def _networks(text: st.SearchStrategy[str]) -> st.SearchStrategy[Network]:
     told = st.fixed_dictionaries({}, optional={"money": text, "position": number, "is_own": st.booleans(), "share": share})
     ids = [f"person:p{number}" for number in range(4)]
     nodes = st.tuples(*(st.builds(Node, st.just(id), st.just("Person"), text, st.none(), st.integers(0, 9), told) for id in ids))
-    passage = st.builds(Passage, st.just("passage:a-1-2"), st.just("source:a"), st.just(1), st.just(2), st.none(), st.none() | text)
+    passage = st.builds(Passage, st.just("passage:a-1-2"), st.just("source:a"), st.just(1), st.just(2), address=st.none() | text)
     edge = st.builds(
         Edge,
         st.just(0),
@@ -55,7 +54,7 @@ def _networks(text: st.SearchStrategy[str]) -> st.SearchStrategy[Network]:
 
     def build(parts: tuple[tuple[Node, ...], list[Edge]]) -> Network:
         nodes, edges = parts
-        return Network(nodes, tuple(replace(edge, number=number) for number, edge in enumerate(edges, 1)))
+        return Network(nodes, tuple(edge._replace(number=number) for number, edge in enumerate(edges, 1)))
 
     return st.tuples(nodes, st.lists(edge, max_size=6)).map(build)
 

@@ -152,6 +152,6 @@ def test_a_call_that_is_wrong_is_refused_in_one_sentence(args: list[str], tmp_pa
 
 
 def test_the_examples_of_its_docstrings_run() -> None:
-    files = sorted(map(str, BENCHMARKS.glob("*.py")))
+    files = [str(BENCHMARKS / f"{name}.py") for name in ("world", "article", "facts", "generate")]
     done = subprocess.run([sys.executable, "-m", "doctest", *files], capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stdout) == (0, "")

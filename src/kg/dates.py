@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
+from functools import cache
 
 from kg.errors import DataError
 
@@ -16,6 +17,7 @@ class Bounds:
     latest: date | None
 
 
+@cache
 def to_bounds(edtf: str) -> Bounds:
     """Return the days that an EDTF date or interval allows.
 

@@ -2,31 +2,125 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from types import MappingProxyType
+from typing import NamedTuple, overload
 
+from kg.sources import to_link
 from kg.store import Value
 
 Plain = str | int | float | bool
 """What every format for networks can hold."""
 
 
-@dataclass(frozen=True, slots=True)
-class Passage:
-    """The words that prove a fact: where they stand, in which form, and the link to the public page at them."""
+class Passage(NamedTuple):
+    """The words that prove a fact: where they stand, in which form, how they begin and end, and the address of the page."""
 
     id: str
     source: str
     start: int
     end: int
-    form: str | None
-    link: str | None
+    form: str | None = None
+    starts_with: str | None = None
+    ends_with: str | None = None
+    address: str | None = None
+
+    @property
+    def link(self) -> str | None:
+        """The link that opens the public page at the words, or None without an address."""
+        return to_link(self.address, self.starts_with, self.ends_with)
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
+class Told(Mapping[str, Plain]):
+    """What is told of something, which is read when the first value is asked for.
+
+    A neighbourhood may have ten thousand edges of which nobody looks at more than a few.
+
+    Example:
+        >>> import json
+        >>> dict(Told(json.loads, '{"money": "GBP 5"}'))
+        {'money': 'GBP 5'}
+    """
+
+    __slots__ = ("_args", "_read", "_values")
+
+    def __init__(self, read: Callable[..., Mapping[str, Plain]], *args: object) -> None:
+        self._read = read
+        self._args = args
+        self._values: Mapping[str, Plain] | None = None
+
+    def to_plain(self) -> Mapping[str, Plain]:
+        """Return the values; a mapping in plain is copied ten times as fast as one that is read on demand."""
+        if self._values is None:
+            self._values = self._read(*self._args)
+        return self._values
+
+    def __getitem__(self, name: str) -> Plain:
+        return self.to_plain()[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.to_plain())
+
+    def __len__(self) -> int:
+        return len(self.to_plain())
+
+    def __repr__(self) -> str:
+        return repr(self.to_plain())
+
+
+class Proof(Sequence[Passage]):
+    """The passages of a fact, which are read when the first is asked for."""
+
+    __slots__ = ("_args", "_passages", "_plain", "_read")
+
+    def __init__(self, read: Callable[..., tuple[Passage, ...]], *args: object) -> None:
+        self._read = read
+        self._args = args
+        self._passages: tuple[Passage, ...] | None = None
+        self._plain: dict[str, Plain] | None = None
+
+    def to_tuple(self) -> tuple[Passage, ...]:
+        """Return the passages."""
+        if self._passages is None:
+            self._passages = self._read(*self._args)
+        return self._passages
+
+    def to_plain(self) -> dict[str, Plain]:
+        """Return the passages as plain values, made once for all edges of the fact."""
+        if self._plain is None:
+            self._plain = _proof(self.to_tuple())
+        return self._plain
+
+    @overload
+    def __getitem__(self, at: int) -> Passage: ...
+
+    @overload
+    def __getitem__(self, at: slice) -> tuple[Passage, ...]: ...
+
+    def __getitem__(self, at: int | slice) -> Passage | tuple[Passage, ...]:
+        return self.to_tuple()[at]
+
+    def __len__(self) -> int:
+        return len(self.to_tuple())
+
+    def __eq__(self, other: object) -> bool:
+        return self.to_tuple() == (other.to_tuple() if isinstance(other, Proof) else other)
+
+    def __hash__(self) -> int:
+        return hash(self.to_tuple())
+
+    def __repr__(self) -> str:
+        return repr(self.to_tuple())
+
+
+NOTHING: Mapping[str, Plain] = MappingProxyType({})
+"""What is told where nothing is."""
+
+
+class Node(NamedTuple):
     """A node of the network.
 
     Args:
@@ -43,18 +137,19 @@ class Node:
     label: str
     kind: str | None = None
     degree: int = 0
-    attributes: Mapping[str, Plain] = field(default_factory=dict)
+    attributes: Mapping[str, Plain] = NOTHING
 
 
-@dataclass(frozen=True, slots=True)
-class Edge:
+class Edge(NamedTuple):
     """A directed edge of the network.
 
     Args:
         number: Its number in the table, from 1.
-        start, end: Short forms of the two nodes.
+        start: Short form of the node where it starts.
+        end: Short form of the node where it ends.
         relation: The property.
-        label, inverse_label: How it reads from the start and from the end.
+        label: How it reads from the start.
+        inverse_label: How it reads from the end.
         fact: The fact that proves it.
         reported_in: The source of that fact.
         inferred: Whether the archivist concluded it where the source does not state it.
@@ -75,8 +170,8 @@ class Edge:
     inferred: bool = False
     known_by: date | None = None
     ended_by: date | None = None
-    passages: tuple[Passage, ...] = ()
-    attributes: Mapping[str, Plain] = field(default_factory=dict)
+    passages: Sequence[Passage] = ()
+    attributes: Mapping[str, Plain] = NOTHING
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +219,7 @@ def node_attributes(node: Node) -> dict[str, Plain]:
         {'class': 'Person', 'label': 'Ana Prado', 'degree': 0}
     """
     kind = {"kind": node.kind} if node.kind else {}
-    return {"class": node.class_name, "label": node.label, **kind, "degree": node.degree, **node.attributes}
+    return {"class": node.class_name, "label": node.label, **kind, "degree": node.degree, **_told(node.attributes)}
 
 
 def edge_attributes(edge: Edge) -> dict[str, Plain]:
@@ -148,8 +243,17 @@ def edge_attributes(edge: Edge) -> dict[str, Plain]:
         known["known_by"] = edge.known_by.isoformat()
     if edge.ended_by:
         known["ended_by"] = edge.ended_by.isoformat()
-    if edge.passages:
-        known["passages"] = " ".join(passage.id for passage in edge.passages)
-        if edge.passages[0].link:
-            known["link"] = edge.passages[0].link
-    return {**known, **edge.attributes}
+    known.update(edge.passages.to_plain() if isinstance(edge.passages, Proof) else _proof(edge.passages))
+    known.update(_told(edge.attributes))
+    return known
+
+
+def _proof(passages: Sequence[Passage]) -> dict[str, Plain]:
+    if not passages:
+        return {}
+    link = passages[0].link
+    return {"passages": " ".join(passage.id for passage in passages), **({"link": link} if link else {})}
+
+
+def _told(values: Mapping[str, Plain]) -> Mapping[str, Plain]:
+    return values.to_plain() if isinstance(values, Told) else values

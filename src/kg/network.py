@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from heapq import nsmallest
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -226,7 +227,7 @@ def subgraph(
     if max_nodes is not None:
         require_bound("limit of nodes", max_nodes, len(start))
     levels = list(_levels(table, start, wanted, depth))
-    kept = list(_cut(table, levels, max_nodes))
+    kept = list(_cut(levels, max_nodes))
     chosen = set().union(*kept)
     edges = table.edges(chosen, replace(wanted, classes=frozenset()))
     counts = tuple(map(len, levels)), tuple(map(len, kept))
@@ -236,23 +237,22 @@ def subgraph(
 def _levels(table: Table, start: set[int], filters: Filters, depth: int) -> Iterator[set[int]]:
     """Yield the nodes at each distance, as far as there are any."""
     seen, level = set(start), start
-    for _ in range(depth + 1):
+    yield level
+    for _ in range(depth):
+        level = table.step(level, filters) - seen
         if not level:
             return
-        yield level
-        level = table.step(level, filters) - seen
         seen |= level
-
-
-def _cut(table: Table, levels: Iterable[set[int]], max_nodes: int | None) -> Iterator[set[int]]:
-    room = max_nodes
-    for level in levels:
-        if room is not None and len(level) > room:
-            degrees = table.degrees(level)
-            level = set(sorted(level, key=lambda number: (-degrees[number], number))[:room])
-        if room is not None:
-            room -= len(level)
         yield level
+
+
+def _cut(levels: Iterable[set[int]], max_nodes: int | None) -> Iterator[set[int]]:
+    room = max_nodes
+    # The table numbers nodes by how many edges they have, the most connected first.
+    for level in levels:
+        kept = level if room is None or len(level) <= room else set(nsmallest(room, level))
+        yield kept
+        room = None if room is None else room - len(kept)
 
 
 def neighbours(

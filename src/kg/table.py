@@ -4,25 +4,33 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date
-from functools import cached_property
+from functools import cached_property, lru_cache
+from heapq import nlargest
+from math import log, sqrt
 from pathlib import Path
 from typing import Any
 
-from kg.elements import OPEN, Edge, Filters, Node, Passage, Plain
+from kg.elements import NOTHING, OPEN, Edge, Filters, Node, Passage, Plain, Proof, Told
 from kg.errors import DataError
 from kg.names import Match, Name, fold, search
 from kg.projection import Projection
-from kg.sources import to_link
 from kg.store import Embedded
 from kg.tablefile import FORMAT, fill
 
 _LIST = "(SELECT value FROM json_each(?))"
 _EDGES = "SELECT number, start, end, relation, fact, source, inferred, known_by, ended_by, attributes FROM edge"
 
+MAPPED_BYTES = 2**30
+"""How much of the file is read through the page cache of the system without a copy."""
+
 CANDIDATES = 150
-"""How many names of entities, and how many of facts, a search ranks at most."""
+"""How many names a search ranks, of those that share most groups of three letters with the text."""
+
+POSTINGS = 5_000
+"""How many occurrences of such groups a search looks at."""
 
 SHORT = 6
 """A text of so few letters may share no group of three with the name that was meant, so all short names are ranked too."""
@@ -32,12 +40,33 @@ TOTALS = ("total_low", "total_high", "unit", "counted_in")
 """What stands on the node of a pledge and not on its edges: a sum over edges would count one fund many times."""
 
 
-def _of_an_edge(told: str | None) -> dict[str, Plain]:
-    return {name: value for name, value in json.loads(told).items() if name not in TOTALS} if told else {}
-
-
+@lru_cache(maxsize=10_000)
 def _to_date(day: int | None) -> date | None:
     return date.fromordinal(day) if day else None
+
+
+class _Texts:
+    """The texts of the things of one answer, all of which are read when the first is asked for."""
+
+    def __init__(self, table: Table, numbers: Collection[int]) -> None:
+        self._table = table
+        self._numbers = numbers
+
+    @cached_property
+    def _rows(self) -> dict[int, tuple[str | None, str | None]]:
+        return self._table.texts(self._numbers)
+
+    def told(self, number: int) -> dict[str, Plain]:
+        found: dict[str, Plain] = json.loads(self._rows[number][0] or "{}")
+        return found
+
+    def told_of_edge(self, fact: int | None, own: str | None = None) -> dict[str, Plain]:
+        told = {name: value for name, value in self.told(fact).items() if name not in TOTALS} if fact else {}
+        return told | json.loads(own) if own else told
+
+    def proof(self, fact: int) -> tuple[Passage, ...]:
+        addresses = self._table.addresses
+        return tuple(Passage._make([*row, addresses.get(row[1])]) for row in json.loads(self._rows[fact][1] or "[]"))
 
 
 class Table:
@@ -59,6 +88,7 @@ class Table:
         """Open a file, or return None if it is not the table of this snapshot and projection."""
         try:
             connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro&immutable=1", uri=True, check_same_thread=False)
+            connection.execute(f"PRAGMA mmap_size = {MAPPED_BYTES}")
             meta = dict(connection.execute("SELECT name, value FROM meta"))
         except sqlite3.Error:
             return None
@@ -115,10 +145,10 @@ class Table:
         query = "SELECT id FROM relation UNION SELECT ancestor FROM term WHERE term IN (SELECT id FROM relation) ORDER BY 1"
         return [name for (name,) in self._select(query)]
 
-    @cached_property
+    @property
     def sources(self) -> list[str]:
         """The short forms of the sources that prove an edge."""
-        return [id for (id,) in self._select("SELECT id FROM thing WHERE number IN (SELECT source FROM edge) ORDER BY id")]
+        return sorted(self._sources.values())
 
     # ------------------------------------------------------------ walking
 
@@ -133,12 +163,15 @@ class Table:
         """Return the nodes at the other ends of the edges of some nodes, in either direction."""
         condition, values = self._condition(filters)
         near = json.dumps(list(numbers))
-        query = f"SELECT end FROM edge WHERE start IN {_LIST} {condition} UNION ALL SELECT start FROM edge WHERE end IN {_LIST} {condition}"
-        return self.keep({number for (number,) in self._select(query, near, *values, near, *values)}, filters)
-
-    def degrees(self, numbers: Iterable[int]) -> dict[int, int]:
-        """Return how many edges each of some nodes has in the whole network."""
-        return dict(self._select(f"SELECT number, degree FROM thing WHERE number IN {_LIST}", json.dumps(list(numbers))))
+        # One array in JSON is read faster than as many rows.
+        query = f"""
+        SELECT json_group_array(number) FROM (
+            SELECT end AS number FROM edge WHERE start IN {_LIST} {condition}
+            UNION ALL
+            SELECT start FROM edge WHERE end IN {_LIST} {condition}
+        )"""
+        (found,) = self._select(query, near, *values, near, *values).fetchone()
+        return self.keep(set(json.loads(found)), filters)
 
     def pairs(self, starts: Iterable[int], ends: Iterable[int], filters: Filters) -> set[tuple[int, int]]:
         """Return which nodes of one set have an edge, in either direction, with which of another."""
@@ -173,7 +206,7 @@ class Table:
 
     def nodes(self, numbers: Iterable[int] | None, filters: Filters = OPEN) -> tuple[Node, ...]:
         """Return some nodes, or all that pass the filter of classes, in the order of their short forms."""
-        query = "SELECT id, class, label, kind, degree, attributes FROM thing WHERE is_node"
+        query = "SELECT number, id, class, label, kind, degree FROM thing WHERE is_node"
         values = []
         if numbers is not None:
             query += f" AND number IN {_LIST}"
@@ -181,8 +214,9 @@ class Table:
         if filters.classes:
             query += " AND class IN (SELECT value FROM json_each(?))"
             values.append(json.dumps(sorted(filters.classes)))
-        rows = self._select(query + " ORDER BY id", *values)
-        return tuple(Node(id, name, label, kind, degree, json.loads(told) if told else {}) for id, name, label, kind, degree, told in rows)
+        rows = self._select(query + " ORDER BY id", *values).fetchall()
+        texts = _Texts(self, [row[0] for row in rows])
+        return tuple([Node(id, name, label, kind, degree, Told(texts.told, number)) for number, id, name, label, kind, degree in rows])
 
     def edges(self, numbers: Iterable[int] | None, filters: Filters = OPEN) -> tuple[Edge, ...]:
         """Return the edges among some nodes, or among all, in the order of the projection."""
@@ -206,28 +240,27 @@ class Table:
 
     def _to_edges(self, rows: Iterable[tuple[Any, ...]]) -> tuple[Edge, ...]:
         found = list(rows)
-        ids = self.ids_of({number for row in found for number in (row[1], row[2], row[5])})
-        facts = self._facts({row[4] for row in found})
-        nothing: tuple[None, tuple[Passage, ...], dict[str, Plain]] = (None, (), {})
+        facts = {row[4] for row in found if row[4]}
+        ids = self.ids_of(facts.union(*(row[1:3] for row in found))) | self._sources
+        texts = _Texts(self, facts)
+        told: dict[int | None, tuple[str | None, Sequence[Passage], Mapping[str, Plain]]] = {
+            fact: (ids[fact], Proof(texts.proof, fact), Told(texts.told_of_edge, fact)) for fact in facts
+        }
+        told[None] = (None, (), NOTHING)
+        relations = self._relations
         edges = []
-        for number, start, end, relation, fact, source, inferred, known_by, ended_by, attributes in found:
-            id, passages, told = facts.get(fact, nothing)
-            edges.append(
-                Edge(
-                    number,
-                    ids[start],
-                    ids[end],
-                    *self._relations[relation],
-                    id,
-                    ids.get(source),
-                    bool(inferred),
-                    _to_date(known_by),
-                    _to_date(ended_by),
-                    passages,
-                    told | json.loads(attributes) if attributes else told,
-                )
-            )
+        for number, start, end, relation, fact, source, inferred, known_by, ended_by, own in found:
+            id, proof, attributes = told[fact]
+            if own:
+                attributes = Told(texts.told_of_edge, fact, own)
+            reads = (ids[start], ids[end], *relations[relation])
+            days = (_to_date(known_by), _to_date(ended_by))
+            edges.append(Edge(number, *reads, id, ids.get(source), inferred == 1, *days, proof, attributes))
         return tuple(edges)
+
+    @cached_property
+    def _sources(self) -> dict[int | None, str]:
+        return dict(self._select("SELECT number, id FROM thing WHERE number IN (SELECT source FROM edge)"))
 
     @cached_property
     def _relations(self) -> dict[int, tuple[str, str, str]]:
@@ -235,20 +268,14 @@ class Table:
         return {number: (id, label, inverse_label) for number, id, label, inverse_label in rows}
 
     @cached_property
-    def _addresses(self) -> dict[str, str]:
+    def addresses(self) -> dict[str, str]:
+        """The public addresses of the sources."""
         return dict(self._select("SELECT source, address FROM address"))
 
-    def _facts(self, numbers: set[int | None]) -> dict[int, tuple[str, tuple[Passage, ...], dict[str, Plain]]]:
-        query = f"SELECT number, id, passages, attributes FROM thing WHERE number IN {_LIST}"
-        rows = self._select(query, json.dumps([number for number in numbers if number]))
-        return {number: (id, self._passages(proof), _of_an_edge(told)) for number, id, proof, told in rows}
-
-    def _passages(self, text: str | None) -> tuple[Passage, ...]:
-        rows = json.loads(text) if text else ()
-        return tuple(
-            Passage(id, source, start, end, form, to_link(self._addresses.get(source), starts_with, ends_with))
-            for id, source, start, end, form, starts_with, ends_with in rows
-        )
+    def texts(self, numbers: Collection[int]) -> dict[int, tuple[str | None, str | None]]:
+        """Return what is told of some things and the passages that prove them, as JSON."""
+        query = f"SELECT number, attributes, passages FROM thing WHERE number IN {_LIST}"
+        return {number: (told, proof) for number, told, proof in self._select(query, json.dumps(list(numbers)))}
 
     # ------------------------------------------------------------ the neighbours of one node
 
@@ -289,19 +316,36 @@ class Table:
 
     def _candidates(self, text: str) -> list[Name]:
         """Names that share groups of three letters with a text, and for a short text the short names."""
-        grams = sorted({text[at : at + 3] for at in range(len(text) - 2)})
-        numbers: set[int] = set()
-        if grams:
-            wanted = " OR ".join(f'"{gram}"' for gram in grams)
-            for is_entity in (True, False):
-                query = (
-                    "SELECT number FROM gram JOIN name ON number = gram.rowid WHERE gram MATCH ? AND is_entity = ? ORDER BY rank LIMIT ?"
-                )
-                numbers.update(number for (number,) in self._select(query, wanted, is_entity, CANDIDATES))
+        shared = self._share_grams(text)
+        near = nlargest(len(shared), shared, key=shared.__getitem__)[: CANDIDATES * 4]
+        lengths = dict(self._select(f"SELECT number, length FROM name WHERE number IN {_LIST}", json.dumps(near)))
+        numbers = nlargest(CANDIDATES, near, key=lambda number: shared[number] / sqrt(lengths[number]))
         if len(text) <= SHORT:
-            numbers.update(number for (number,) in self._select("SELECT number FROM name WHERE length <= ?", SHORT + 2))
+            numbers += [number for (number,) in self._select("SELECT number FROM name WHERE length <= ?", SHORT + 2)]
         query = f"""
         SELECT id, name, is_label, is_entity FROM name
         WHERE number IN {_LIST} OR (is_label AND id IN (SELECT id FROM name WHERE number IN {_LIST})) ORDER BY number"""
-        chosen = json.dumps(sorted(numbers))
+        chosen = json.dumps(numbers)
         return [Name(id, name, bool(is_label), bool(is_entity)) for id, name, is_label, is_entity in self._select(query, chosen, chosen)]
+
+    def _share_grams(self, text: str) -> dict[int, float]:
+        """Return how much each name shares with a text: the rarer a group of letters, the more it weighs.
+
+        The rarest groups come first, and the common ones are left out once enough names are found.
+        """
+        grams = json.dumps(sorted({text[at : at + 3] for at in range(len(text) - 2)}))
+        rarest = self._select(f"SELECT term, doc FROM gram_count WHERE term IN {_LIST} ORDER BY doc, term", grams).fetchall()
+        shared: dict[int, float] = defaultdict(float)
+        looked_at = 0
+        for gram, count in rarest:
+            if looked_at and looked_at + count > POSTINGS:
+                break
+            looked_at += count
+            weight = log(1 + self._name_count / count)
+            for (number,) in self._select("SELECT rowid FROM gram WHERE gram MATCH ?", f'"{gram}"'):
+                shared[number] += weight
+        return shared
+
+    @cached_property
+    def _name_count(self) -> int:
+        return int(self._select("SELECT count(*) FROM name").fetchone()[0])

@@ -8,17 +8,16 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from datetime import date
 from pathlib import Path
-from typing import Any
 
 from kg.names import fold
-from kg.projection import NodeRow, Projection, attribute_rows, chunks, edge_rows, name_rows, node_rows, passage_rows, period_rows, term_rows
+from kg.projection import Projection, attribute_rows, chunks, edge_rows, name_rows, node_rows, passage_rows, period_rows, term_rows
 from kg.store import Embedded
 
-FORMAT = "1"
+FORMAT = "3"
 """Version of the layout of the file."""
 
 _SCHEMA = """
@@ -37,14 +36,41 @@ CREATE TABLE name (
     number INTEGER PRIMARY KEY, id TEXT NOT NULL, name TEXT NOT NULL, length INTEGER NOT NULL, is_label INTEGER NOT NULL,
     is_entity INTEGER NOT NULL);
 CREATE VIRTUAL TABLE gram USING fts5(folded, content='', tokenize='trigram', detail='none');
+CREATE VIRTUAL TABLE gram_count USING fts5vocab('gram', 'row');
+"""
+_DRAFT = """
+CREATE TEMP TABLE row (
+    number INTEGER PRIMARY KEY, start TEXT, end TEXT, relation TEXT, label TEXT, inverse_label TEXT, fact TEXT, source TEXT,
+    inferred INTEGER, attributes TEXT);
+CREATE TEMP TABLE node (id TEXT PRIMARY KEY, class TEXT, label TEXT, kind TEXT) WITHOUT ROWID;
+CREATE TEMP TABLE period (id TEXT PRIMARY KEY, known_by INTEGER, ended_by INTEGER) WITHOUT ROWID;
+"""
+# Nodes are numbered by how many edges they have, so the most connected of some are those with the least numbers.
+_ARRANGE = """
+INSERT INTO thing (id, class, label, kind, is_node, degree)
+    SELECT id, class, label, kind, 1, ifnull(degree, 0)
+    FROM temp.node LEFT JOIN (
+        SELECT id, count(*) AS degree FROM (SELECT start AS id FROM row UNION ALL SELECT end FROM row) GROUP BY id
+    ) USING (id) ORDER BY 6 DESC, id;
+INSERT OR IGNORE INTO thing (id) SELECT fact FROM row WHERE fact NOT NULL UNION SELECT source FROM row WHERE source NOT NULL ORDER BY 1;
+INSERT INTO relation (id, label, inverse_label) SELECT DISTINCT relation, label, inverse_label FROM row ORDER BY 1, 2, 3;
+INSERT INTO edge
+    SELECT row.number, one.number, other.number, named.number, proof.number, origin.number, inferred, known_by, ended_by, row.attributes
+    FROM row
+    JOIN thing one ON one.id = row.start
+    JOIN thing other ON other.id = row.end
+    JOIN relation named ON (named.id, named.label, named.inverse_label) = (row.relation, row.label, row.inverse_label)
+    LEFT JOIN thing proof ON proof.id = row.fact
+    LEFT JOIN thing origin ON origin.id = row.source
+    LEFT JOIN period ON period.id = row.fact
+    ORDER BY row.number;
+DROP TABLE row; DROP TABLE temp.node; DROP TABLE period;
 """
 _INDEXES = """
 CREATE INDEX edge_start ON edge (start, end, relation, source, known_by, ended_by);
 CREATE INDEX edge_end ON edge (end, start, relation, source, known_by, ended_by);
 CREATE INDEX name_id ON name (id, is_label);
 CREATE INDEX name_length ON name (length);
-UPDATE thing SET degree = (SELECT count(*) FROM edge WHERE start = thing.number) + (SELECT count(*) FROM edge WHERE end = thing.number)
-WHERE is_node;
 INSERT INTO gram (gram) VALUES ('optimize');
 ANALYZE;
 """
@@ -77,18 +103,13 @@ def write_table(path: Path, store: Embedded, projection: Projection, snapshot: s
 
 def fill(connection: sqlite3.Connection, store: Embedded, projection: Projection, snapshot: str) -> None:
     """Run a projection into an empty database, as `write_table` says."""
-    connection.executescript(_SCHEMA)
+    connection.executescript(_SCHEMA + _DRAFT)
     connection.execute("BEGIN")
-    numbers = _Numbers({})
-    ends = _write_edges(connection, store, projection, numbers)
-    _write_things(connection, node_rows(store, projection, ends), numbers)
+    _write_rows(connection, store, projection)
+    connection.executescript(_ARRANGE)
+    connection.execute("BEGIN")
     _write_proof(connection, store)
-    names = enumerate(name_rows(store), 1)
-    for chunk in chunks(names, 10_000):
-        folded = [fold(name) for _, (_, name, _, _) in chunk]
-        rows = [(number, *row[:2], len(text), *row[2:]) for (number, row), text in zip(chunk, folded, strict=True)]
-        connection.executemany("INSERT INTO name VALUES (?, ?, ?, ?, ?, ?)", rows)
-        connection.executemany("INSERT INTO gram (rowid, folded) VALUES (?, ?)", zip((row[0] for row in rows), folded, strict=True))
+    _write_names(connection, store)
     connection.executemany("INSERT INTO term VALUES (?, ?)", term_rows(store))
     meta = {"format": FORMAT, "snapshot": snapshot, "projection": projection.digest}
     connection.executemany("INSERT INTO meta VALUES (?, ?)", meta.items())
@@ -96,45 +117,26 @@ def fill(connection: sqlite3.Connection, store: Embedded, projection: Projection
     connection.executescript(_INDEXES)
 
 
-def _write_edges(connection: sqlite3.Connection, store: Embedded, projection: Projection, number: _Numbers) -> set[str]:
-    """Write edges and relations; return the ends."""
-    periods = {id: (_to_day(known_by), _to_day(ended_by)) for id, known_by, ended_by in period_rows(store)}
-    relations = _Numbers({})
-    ends: set[str] = set()
-
-    def rows() -> Iterator[tuple[object, ...]]:
-        for edge in edge_rows(store, projection):
-            ends.update((edge.start, edge.end))
-            yield (
-                number[edge.start],
-                number[edge.end],
-                relations[edge[2:5]],
-                edge.fact and number[edge.fact],
-                edge.reported_in and number[edge.reported_in],
-                edge.inferred,
-                *periods.get(edge.fact or "", (None, None)),
-                json.dumps(edge.attributes) if edge.attributes else None,
-            )
-
-    connection.executemany("INSERT INTO edge VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows())
-    connection.executemany("INSERT INTO relation VALUES (?, ?, ?, ?)", ((number, *names) for names, number in relations.items()))
-    return ends
-
-
-class _Numbers(dict[Any, int]):
-    """Gives each thing that it is asked for a number of its own, from 1."""
-
-    def __missing__(self, thing: object) -> int:
-        self[thing] = len(self) + 1
-        return self[thing]
-
-
-def _write_things(connection: sqlite3.Connection, nodes: Iterable[NodeRow], number: _Numbers) -> None:
-    """Write the nodes, and the facts and sources that are known only from edges."""
-    rows = ((number[node.id], *node) for node in nodes)
+def _write_rows(connection: sqlite3.Connection, store: Embedded, projection: Projection) -> None:
+    """Write what the projection says, in its own words."""
+    edges = (
+        (*edge[:5], edge.fact, edge.reported_in, edge.inferred, json.dumps(edge.attributes) if edge.attributes else None)
+        for edge in edge_rows(store, projection)
+    )
+    connection.executemany("INSERT INTO row VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?)", edges)
+    ends = {id for (id,) in connection.execute("SELECT start FROM row UNION SELECT end FROM row")}
     # A node with two classes or labels, which the check refuses, is one node all the same.
-    connection.executemany("INSERT OR IGNORE INTO thing (number, id, class, label, kind, is_node) VALUES (?, ?, ?, ?, ?, 1)", rows)
-    connection.executemany("INSERT OR IGNORE INTO thing (id, number) VALUES (?, ?)", number.items())
+    connection.executemany("INSERT OR IGNORE INTO temp.node VALUES (?, ?, ?, ?)", node_rows(store, projection, ends))
+    periods = ((id, _to_day(known_by), _to_day(ended_by)) for id, known_by, ended_by in period_rows(store))
+    connection.executemany("INSERT INTO period VALUES (?, ?, ?)", periods)
+
+
+def _write_names(connection: sqlite3.Connection, store: Embedded) -> None:
+    for chunk in chunks(enumerate(name_rows(store), 1), 10_000):
+        folded = [fold(name) for _, (_, name, _, _) in chunk]
+        rows = [(number, *row[:2], len(text), *row[2:]) for (number, row), text in zip(chunk, folded, strict=True)]
+        connection.executemany("INSERT INTO name VALUES (?, ?, ?, ?, ?, ?)", rows)
+        connection.executemany("INSERT INTO gram (rowid, folded) VALUES (?, ?)", zip((row[0] for row in rows), folded, strict=True))
 
 
 def _write_proof(connection: sqlite3.Connection, store: Embedded) -> None:
