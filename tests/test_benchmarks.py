@@ -9,7 +9,7 @@ FOLDER = Path(__file__).parents[1] / "benchmarks"
 
 
 def test_the_benchmark_of_the_network_prints_ours_beside_its_peers(tmp_path: Path) -> None:
-    command = [sys.executable, FOLDER / "network.py", "--quads", "12000", "--runs", "1"]
+    command: list[str | Path] = [sys.executable, FOLDER / "network.py", "--quads", "12000", "--runs", "1"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=180, check=False)
     assert done.returncode == 0, done.stderr
     rows = [line.strip("| ").split(" | ") for line in done.stdout.splitlines() if line.startswith("| ")]
