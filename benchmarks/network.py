@@ -128,7 +128,7 @@ def compare_walking(graph: kg.Graph, runs: int) -> None:
     gc.collect()
     gc.freeze()
     chosen = random.Random(SEED)
-    degrees = {node: told["degree"] for node, told in whole.nodes(data=True)}
+    degrees = {node: told["network_degree"] for node, told in whole.nodes(data=True)}
     hub = min(degrees, key=lambda node: (-degrees[node], node))
     facts = [node for node, told in whole.nodes(data=True) if told["class"] in ("Pledge", "Statement", "Outcome")]
     usual = {

@@ -17,6 +17,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# How long an example takes depends on what else the machine does.
+settings.register_profile("kg", deadline=None)
+settings.load_profile("kg")
 
 BASE = Path(__file__).parent / "breaches" / "base"
 TEXTS = Path(__file__).parent / "breaches" / "texts"

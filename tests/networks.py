@@ -92,9 +92,24 @@ def _ontology() -> tuple[ox.Quad, ...]:
     return _ONTOLOGY[0]
 
 
-def to_graph(facts: list[Told]) -> kg.Graph:
-    """Return a graph of these facts, with what the build derives from them."""
-    stated = Stated(_ontology(), tuple(sorted(_quads(facts), key=str)), {})
+def _dates(held: str | None, published: str | None) -> set[ox.Quad]:
+    rows = [("date/a-held", "event/e0", "held", held, "source/a")] if held else []
+    rows += [(f"date/{source[-1]}-published", source, "published", published, source) for source in SOURCES] if published else []
+    return {
+        ox.Quad(_node(date), predicate, value, _node(source))
+        for date, of, kind, day, source in rows
+        for predicate, value in (
+            (ox.NamedNode(RDF + "type"), _term("Date")),
+            (_term("of"), _node(of)),
+            (_term("kind"), ox.NamedNode(CODE + kind)),
+            (_term("edtf"), ox.Literal(str(day), datatype=ox.NamedNode(EDTF))),
+        )
+    }
+
+
+def to_graph(facts: list[Told], *, held: str | None = None, published: str | None = None) -> kg.Graph:
+    """Return a graph of these facts, with what the build derives from them; the event and the sources may have dates."""
+    stated = Stated(_ontology(), tuple(sorted(_quads(facts) | _dates(held, published), key=str)), {})
     return kg.Graph(Snapshot({}, lambda: derive(stated)))
 
 

@@ -52,7 +52,7 @@ def test_a_build_has_the_same_bytes_whatever_the_hash_seed(tmp_path: Path) -> No
         assert runner("build", "--out", tmp_path / seed).returncode == 0
         found.append({path.relative_to(tmp_path / seed): path.read_bytes() for path in (tmp_path / seed).rglob("*") if path.is_file()})
     assert found[0] == found[1]
-    assert {path.suffix for path in found[0]} == {"", ".json", ".nq", ".sqlite"}
+    assert {path.suffix for path in found[0]} == {"", ".json", ".nq", ".sha256", ".sqlite"}
 
 
 def test_a_folder_of_a_graph_may_stand_anywhere(small_graph: Path) -> None:

@@ -145,6 +145,14 @@ WRONG = {
     "page": (["neighbours", IDA, *SMALL, "--limit", "0"], 2, "is 0", "from 1"),
     "empty-subgraph": (["subgraph", IDA, *SMALL, "--class", "Theme", "--relation", "maker"], 1, f"'{IDA}'", "under these filters"),
     "empty-network": (["network", *SMALL, "--class", "Theme", "--relation", "maker"], 1, "no node", "filters"),
+    "page-behind-the-last": (["neighbours", IDA, *SMALL, "--offset", "1000"], 2, "after the last", "--offset"),
+    "csv-as-a-file": (["network", *SMALL, "--out", "net.csv"], 2, "two files", "--format csv"),
+    "unknown-suffix": (["network", *SMALL, "--out", "net.gml"], 2, "'net.gml'", "--format"),
+    "story-without-a-page": (["network", *SMALL, "--format", "json", "--story", "digital-aspirant"], 2, "for a page", "--format html"),
+    "missing-story": (["network", *SMALL, "--story", "none"], 2, "'none'", "digital-aspirant"),
+    "story-of-another-graph": (["network", *SMALL, "--story", "digital-aspirant"], 2, "Step 1", "not in the picture"),
+    "theme": (["network", *SMALL, "--theme", "sepia"], 2, "'sepia'", "dark"),
+    "format-of-rows": (["rank", *SMALL, "--format", "ttl"], 2, "'ttl'", "jsonl"),
     "format-without-a-name": (["subgraph", IDA, *SMALL, "--out", "ida.xyz"], 2, "'ida.xyz'", "--format"),
     "csv-without-a-folder": (["subgraph", IDA, *SMALL, "--format", "csv"], 2, "two files", "--out DIR"),
     "table-in-a-file": (["subgraph", IDA, *SMALL, "--format", "table", "--out", "t.txt"], 2, "terminal", "--format"),
@@ -174,6 +182,19 @@ def test_an_output_folder_that_does_not_exist_is_told(warm: Runner, tmp_path: Pa
     out = tmp_path / "none" / "n.gexf"
     _refused(warm("network", *SMALL, "--format", format, "--out", out), 2, repr(str(out)), "No such file or directory")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_when_one_of_two_files_cannot_be_written_neither_is(warm: Runner, tmp_path: Path) -> None:
+    (tmp_path / "edges.csv").mkdir()
+    _refused(warm("network", *SMALL, "--format", "csv", "--out", tmp_path), 2, "edges.csv", "no file that can be replaced")
+    assert [path.name for path in tmp_path.iterdir()] == ["edges.csv"]
+
+
+def test_a_limit_of_one_node_keeps_the_seed_and_says_so(warm: Runner) -> None:
+    done = warm("subgraph", IDA, *SMALL, "--max-nodes", "1")
+    assert done.returncode == 0
+    assert [node["id"] for node in json.loads(done.stdout)["nodes"]] == [IDA]
+    assert done.stderr.startswith("kg: 1 of ")
 
 
 def test_two_files_cannot_go_into_one(warm: Runner, tmp_path: Path) -> None:

@@ -13,16 +13,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import kg
-from kg.elements import Edge, Node, Passage, Plain, edge_attributes, node_attributes
+from kg.elements import Edge, Filters, Node, Passage, Plain, edge_attributes, node_attributes
 from kg.errors import CallError, DataError
 from kg.exports import to_csv, to_cytoscape, to_gexf, to_graphml, to_json, to_triples
 from kg.network import Network, read_network, subgraph
+from kg.vocab import KG
 from networks import graphs
 
 Nodes = dict[str, dict[str, object]]
 Edges = dict[tuple[str, str, str], dict[str, object]]
 
-LAW = settings(max_examples=60, deadline=None)
+LAW = settings(max_examples=60)
 
 _xml = st.text(st.characters(exclude_categories=["Cs", "Cc"], exclude_characters="\ufffe\uffff"), max_size=12)
 _any = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
@@ -83,7 +84,7 @@ def test_node_link_json_loads_back(network: Network) -> None:
 def test_cytoscape_json_loads_back(network: Network) -> None:
     data = json.loads(to_cytoscape(network))
     assert [node["data"]["name"] for node in data["elements"]["nodes"]] == [node.label for node in network.nodes]
-    assert _loaded(nx.cytoscape_graph(data), "id", "value", "name", "source", "target", "key") == _of(network)
+    assert _loaded(nx.cytoscape_graph(data), "id", "value", "name", "source", "target", "key", "interaction") == _of(network)
 
 
 @LAW
@@ -151,7 +152,7 @@ def test_the_shipped_network_loads_back(format: str) -> None:
         "graphml": lambda: nx.parse_graphml(text, force_multigraph=True),
         "gexf": lambda: nx.read_gexf(io.BytesIO(text.encode())),
     }[format]()
-    assert _loaded(read, "id", "value", "name", "source", "target", "key") == _of(network)
+    assert _loaded(read, "id", "value", "name", "source", "target", "key", "interaction") == _of(network)
 
 
 # ---------------------------------------------------------------- linked data
@@ -208,6 +209,37 @@ def test_linked_data_loads_back(seeds: list[str], format: str) -> None:
     assert {passage.id.replace(":", "/", 1) for edge in network.edges for passage in edge.passages} <= {
         span.split("/id/")[1] for span in spans
     }
+
+
+def _subjects(text: str, name: str) -> set[str]:
+    loaded = _parse(text, "ttl")
+    return {
+        str(subject).partition("/id/")[2].replace("/", ":", 1) for subject in loaded.subjects(rdflib.RDF.type, rdflib.URIRef(KG + name))
+    }
+
+
+def test_linked_data_has_values_with_their_passages_tenures_and_disputes() -> None:
+    graph = kg.open()
+    fund = "pledge:publictechnology-first-speech-fund"
+    text = to_triples(subgraph(graph, [fund]), graph).to_text("ttl")
+    money = {"money:publictechnology-first-speech-fund-headline", "money:publictechnology-first-speech-fund-text"}
+    assert money <= _subjects(text, "Money")
+    for id in money:
+        passages = {str(row["passage"]) for row in graph.query("provenance", node=id).to_dicts() if row["node_id"] == id}
+        assert passages <= _subjects(text, "Passage")
+    assert "tenure:publictechnology-first-speech-health-secretary" in _subjects(text, "Tenure")
+    assert "conflict:publictechnology-first-speech-fund" in _subjects(text, "Conflict")
+    assert len(_subjects(text, "Absence")) >= 2
+
+
+def test_linked_data_of_one_source_holds_nothing_that_another_says() -> None:
+    graph = kg.open()
+    source = "source:recruiter-tech-driven-nhs"
+    network = subgraph(graph, ["person:matt-hancock"], filters=Filters(sources=[source]))
+    loaded = _parse(to_triples(network, graph, sources=[source]).to_text("ttl"), "ttl")
+    assert {str(value).rpartition("/")[2] for value in loaded.objects(None, rdflib.URIRef(KG + "source"))} == {source.partition(":")[2]}
+    cited = set(loaded.objects(None, rdflib.URIRef(KG + "cites")))
+    assert cited <= set(loaded.subjects(rdflib.RDF.type, rdflib.URIRef(KG + "Passage"))), "every passage that is cited is there"
 
 
 @LAW

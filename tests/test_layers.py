@@ -33,6 +33,9 @@ ORDER = [
     "paths",
     "measures",
     "exports",
+    "layout",
+    "story",
+    "dossier",
     "draw",
     "show",
     "cli.frame",
@@ -45,7 +48,9 @@ ORDER = [
 ]
 OWNERS = {
     "edtf": {"dates"},
+    "igraph": {"layout"},
     "jinja2": {"draw"},
+    "markupsafe": {"draw"},
     "networkx": {"network", "exports"},
     "oxrdflib": {"store"},
     "platformdirs": {"build"},
@@ -55,10 +60,10 @@ OWNERS = {
     "rapidfuzz": {"names"},
     "rdflib": {"store", "checks"},
     "rich": {"tables"},
-    "rustworkx": {"draw", "measures"},
+    "rustworkx": {"layout", "measures"},
     "sqlite3": {"table", "tablefile"},
     "typer": {"cli", "cli.asking", "cli.authoring", "cli.building", "cli.frame", "cli.networks"},
-    "yaml": {"checks", "queries"},
+    "yaml": {"checks", "queries", "story"},
 }
 
 

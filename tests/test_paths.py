@@ -1,6 +1,7 @@
 """Paths are worked by hand in `paths.yaml` for the shipped graph, and held against NetworkX for graphs of every shape."""
 
 import random
+from datetime import date
 from pathlib import Path
 
 import networkx as nx
@@ -82,6 +83,19 @@ def test_the_filter_of_classes_holds_between_the_ends_only(graph: kg.Graph) -> N
     assert find_paths(graph, "trust:airedale", "trust:york-teaching-hospital", filters=Filters(classes=["Person"])) is None
 
 
+def test_the_other_filters_hold_for_every_step_and_its_proof(graph: kg.Graph) -> None:
+    ends = ("person:matt-hancock", "post:health-secretary")
+    every, one = find_paths(graph, *ends), find_paths(graph, *ends, filters=Filters(sources=["source:recruiter-tech-driven-nhs"]))
+    assert every is not None
+    assert one is not None
+    assert len(every.paths[0][0].edges) == 5
+    assert {edge.reported_in for edge in one.paths[0][0].edges} == {"source:recruiter-tech-driven-nhs"}
+    assert find_paths(graph, *ends, filters=Filters(relations=["speaksAt"])) is None
+    airedale = ("trust:airedale", "trust:york-teaching-hospital")
+    assert find_paths(graph, *airedale, filters=Filters(as_of=date(2021, 3, 17))) is None
+    assert find_paths(graph, *airedale, filters=Filters(as_of=date(2021, 3, 18))) is not None
+
+
 @pytest.mark.parametrize("bound", [{"max_hops": 0}, {"max_hops": 13}, {"limit": 0}, {"limit": 1001}])
 def test_a_bound_out_of_range_is_refused(graph: kg.Graph, bound: dict[str, int]) -> None:
     with pytest.raises(CallError, match="must be from 1 to"):
@@ -98,7 +112,7 @@ def test_an_unknown_end_suggests_the_nearest(graph: kg.Graph) -> None:
         find_paths(graph, "person:mat-hancok", "organisation:nhsx")
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(graphs(), st.data())
 def test_the_shortest_paths_are_those_of_networkx(graph: kg.Graph, data: st.DataObject) -> None:
     whole = plain(graph)

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 import kg
-from kg.elements import to_plain
+from kg.elements import Filters, to_plain
 from kg.errors import CallError, QueryError
+from kg.exports import to_json
 from kg.network import neighbours, read_network, subgraph
 from kg.projection import read_projection
 
@@ -67,6 +68,24 @@ def test_a_thing_that_the_shipped_projection_does_not_know_keeps_its_class_and_l
     assert (seed.class_name, seed.label) == ("Money", "GBP 250,000, basis not stated")
 
 
+def test_codes_and_terms_keep_their_class_and_label(graph: kg.Graph, own: Callable[[str], Path]) -> None:
+    text = "SELECT ?start ?end ?relation { ?start kg:strength ?end BIND(kg:strength AS ?relation) }"
+    nodes = {node.id: node for node in read_network(graph, projection=own(text)).nodes}
+    assert (nodes["firm"].label, nodes["firm"].class_name) == ("Firm", "http://www.w3.org/2004/02/skos/core#Concept")
+
+
+def test_a_relation_that_is_a_text_can_be_filtered(graph: kg.Graph, own: Callable[[str], Path]) -> None:
+    path = own("SELECT ?start ?end ('near' AS ?relation) { ?start kg:maker ?end }")
+    assert read_network(graph, projection=path, filters=Filters(relations=["near"])).edges
+
+
+def test_a_figure_that_is_no_finite_number_is_text(graph: kg.Graph, own: Callable[[str], Path]) -> None:
+    path = own("SELECT ?start ?end ?relation ('NaN'^^xsd:double AS ?share) { ?start ?relation ?end ; kg:maker ?end }")
+    network = read_network(graph, projection=path)
+    assert {edge.attributes["share"] for edge in network.edges} == {"nan"}
+    assert '"share": "nan"' in to_json(network)
+
+
 def test_a_thing_of_another_host_is_a_resource(graph: kg.Graph, own: Callable[[str], Path]) -> None:
     text = "SELECT ?start ?end ?relation { ?start kg:wikidata ?end BIND(kg:wikidata AS ?relation) }"
     nodes = read_network(graph, projection=own(text)).nodes
@@ -82,7 +101,11 @@ def test_a_thing_of_another_host_is_a_resource(graph: kg.Graph, own: Callable[[s
         ("CONSTRUCT WHERE { ?s ?p ?o }", "own.rq: The query builds triples or a truth value"),
         ("SELECT ?start ?end { ?start kg:maker ?end }", "own.rq: the projection has no column ?relation. It needs ?start, ?end, ?relation"),
         ("SELECT ?start ?end ?relation { ?start kg:maker ?end }", "own.rq: a row has nothing in ?relation."),
-        ("SELECT ?start ?end ?relation { ?start rdfs:label ?end BIND(kg:of AS ?relation) }", "own.rq: a row has the text "),
+        ("SELECT ?start ?end ?relation { ?start rdfs:label ?end BIND(kg:of AS ?relation) }", "own.rq: a row has "),
+        ("SELECT (BNODE() AS ?start) ?end ?relation { ?s kg:maker ?end BIND(kg:of AS ?relation) }", "joins two things that have an IRI"),
+        ("SELECT (<person:matt-hancock> AS ?start) ?end ?relation { ?s ?relation ?end ; kg:maker ?end }", "a row has '<person:matt"),
+        ("SELECT ?start ?end ?relation (1 AS ?known_by) { ?start ?relation ?end ; kg:maker ?end }", "an edge has ?known_by from the fact"),
+        ("SELECT ?start ?end ?relation ('x' AS ?weight) { ?start ?relation ?end ; kg:maker ?end }", "a row has 'x' in ?weight"),
         ("SELECT ?start ?end ?relation ?source { ?start ?relation ?end ; kg:maker ?source }", "own.rq: the column ?source"),
         ("SELECT ?start ?end ?relation { SERVICE <http://127.0.0.1:9/> { ?start ?relation ?end } }", "own.rq: "),
         ("DELETE WHERE { ?s ?p ?o }", "own.rq: The graph is read-only"),

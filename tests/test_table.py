@@ -1,8 +1,10 @@
 """The table is a cache: made once, found again, made anew when it is not what it should be."""
 
+import os
 import random
 import sqlite3
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -67,14 +69,45 @@ def test_a_table_of_another_snapshot_is_not_taken(snapshot: Path) -> None:
     assert _count(snapshot) == edges
 
 
+def test_a_byte_that_is_changed_makes_the_table_anew(snapshot: Path) -> None:
+    edges = _count(snapshot)
+    path = _table(snapshot)
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+    assert _count(snapshot) == edges
+    assert path.read_bytes() != bytes(data)
+
+
 def test_a_damage_that_is_met_while_reading_is_told(snapshot: Path) -> None:
     graph = kg.open(store=snapshot)
-    graph.table()
-    path = _table(snapshot)
-    with sqlite3.connect(path) as connection:
-        connection.execute("DROP TABLE edge")
+    graph.table()._connection.close()
     with pytest.raises(kg.DataError, match=r"The table of the network, .* cannot be read: .*Delete it"):
-        read_network(kg.open(store=snapshot))
+        read_network(graph)
+
+
+def test_what_a_killed_process_left_is_cleared_away(snapshot: Path) -> None:
+    folder = next(snapshot.glob("*/quads.nq")).parent
+    old, new = folder / ".table-x.sqlite.1-1", folder / ".table-x.sqlite.2-2"
+    for path in (old, new):
+        path.write_bytes(b"half")
+    os.utime(old, (0, 0))
+    _count(snapshot)
+    assert (old.exists(), new.exists()) == (False, True), "the other may still be at work"
+
+
+def test_threads_that_want_a_table_together_make_it_once(snapshot: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = []
+
+    def count(*args: object) -> None:
+        made.append(args)
+        write_table(*args)  # type: ignore[arg-type]  # as it was called
+
+    monkeypatch.setattr("kg.snapshots.write_table", count)
+    graph = kg.open(store=snapshot)
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda _: len(read_network(graph).edges), range(8)))
+    assert len(set(found)) == len(made) == 1
 
 
 def test_where_nothing_can_be_written_the_table_is_in_memory(snapshot: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -100,11 +133,15 @@ def test_a_disk_that_is_full_leaves_no_half_of_a_table(snapshot: Path, monkeypat
 
 def test_the_oldest_tables_of_own_projections_are_dropped(snapshot: Path, tmp_path: Path) -> None:
     graph = kg.open(store=snapshot)
+    graph.table()
+    shipped = _table(snapshot)
     own = tmp_path / "own.rq"
     for number in range(snapshots.MAX_TABLES + 3):
         own.write_text(f"SELECT ?start ?end ?relation {{ ?start kg:maker ?end BIND(kg:maker AS ?relation) }} # {number}", "utf-8")
         graph.table(own)
-    assert len(list(snapshot.rglob("table-*.sqlite"))) == snapshots.MAX_TABLES
+    left = list(snapshot.rglob("table-*.sqlite"))
+    assert len(left) == snapshots.MAX_TABLES
+    assert shipped in left, "the table of the shipped projection stays"
 
 
 def test_a_refused_projection_leaves_no_file(snapshot: Path, tmp_path: Path) -> None:

@@ -1,44 +1,85 @@
-"""A network as one HTML file that opens anywhere and asks no other host for anything."""
+"""A network as one HTML file that opens anywhere, carries its proof and asks no other host for anything."""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Mapping
+from base64 import b64encode
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from hashlib import sha256
+from math import sqrt
 from pathlib import Path
-from textwrap import wrap
+from typing import Any
 
+from kg.dossier import read_dossier
 from kg.elements import Edge, Node
+from kg.errors import CallError, DataError
+from kg.layout import place
 from kg.network import Network
 from kg.queries import Graph
-from kg.sources import to_link
+from kg.story import Story, require_nodes
 
-STYLES: Mapping[str, tuple[str, str]] = {
-    "Person": ("dot", "#0b5394"),
-    "Organisation": ("square", "#38761d"),
-    "Trust": ("square", "#6aa84f"),
-    "Group": ("square", "#93a8ac"),
-    "Post": ("triangleDown", "#3d85c6"),
-    "Programme": ("hexagon", "#674ea7"),
-    "Wave": ("hexagon", "#9a86c9"),
-    "Event": ("triangle", "#b45f06"),
-    "Pledge": ("star", "#c4320a"),
-    "Statement": ("diamond", "#bf9000"),
-    "Outcome": ("diamond", "#0b7a75"),
-    "Technology": ("dot", "#7f6000"),
-    "Place": ("triangle", "#7a7a7a"),
-    "Theme": ("dot", "#b4a7a0"),
-    "Source": ("square", "#333333"),
+STYLES: Mapping[str, tuple[str, str, str]] = {
+    "Person": ("dot", "#0072b2", "#56a8e0"),
+    "Organisation": ("square", "#00795a", "#2fb98f"),
+    "Trust": ("square", "#57b894", "#8fdcc0"),
+    "Group": ("square", "#7f8c8d", "#9aa7a8"),
+    "Post": ("triangleDown", "#4aa3d8", "#8fcdf2"),
+    "Programme": ("hexagon", "#6a4c9c", "#a88be0"),
+    "Wave": ("hexagon", "#a58acb", "#c9b5ee"),
+    "Event": ("triangle", "#d98e00", "#f0b441"),
+    "Pledge": ("star", "#c8501e", "#ff8a57"),
+    "Statement": ("diamond", "#8a7d1c", "#cfc04a"),
+    "Outcome": ("diamond", "#12808c", "#4cc3cf"),
+    "Technology": ("dot", "#7a5c3e", "#b8926b"),
+    "Place": ("triangle", "#6f7678", "#aab1b3"),
+    "Theme": ("dot", "#a99b91", "#8d8178"),
+    "Source": ("square", "#2b2f33", "#d5dade"),
 }
-"""Shape and colour of each class: two classes of one shape differ in colour, and the legend names both."""
+"""Shape and colour of each class, on a light and on a dark ground: two classes of one shape differ in lightness as well.
+
+Sources:
+    The hues start from those that a colour-blind reader can tell apart: https://jfly.uni-koeln.de/color/
+"""
+
+OTHER = ("dot", "#555555", "#bbbbbb")
+"""What a class of a user's own projection looks like."""
+
+OPENING = 2_000
+"""How many nodes a page opens on, the most connected; the rest is in the file and shown when asked for."""
+
+LARGEST = 15_000
+"""How many nodes a page holds; a larger one would not open in a browser."""
+
+CALM = ("Theme", "Statement", "Technology")
+"""Classes that are in the file and not shown at first, where there are other classes to look at."""
+
+THEMES = ("auto", "light", "dark")
 
 
-def to_html(network: Network, graph: Graph, *, title: str = "Who promised what") -> str:
-    """Return the network as a page: the picture, a legend that filters, a search, and a panel with the proof.
+def to_html(
+    network: Network,
+    graph: Graph,
+    *,
+    title: str = "Who promised what",
+    story: Story | None = None,
+    texts: Mapping[str, str] | None = None,
+    theme: str = "auto",
+) -> str:
+    """Return the network as a page: the picture, its twin as tables, filters, a search, and a panel with the proof.
 
     Args:
         network: Nodes and edges to draw.
-        graph: The graph they come from, for the passages.
+        graph: The graph they come from, for what is known of them and the passages.
         title: Heading of the page.
+        story: Views that lead a reader through the picture.
+        texts: The text of each source by its short form, if the words of the passages are to stand in the page.
+        theme: `light`, `dark`, or `auto` for what the reader's system prefers.
+
+    Raises:
+        DataError: There is no node.
+        NotFoundError: The story names what is not in the network.
+        CallError: There is no such theme, or the network is too large for a page.
 
     Example:
         >>> import kg
@@ -48,108 +89,114 @@ def to_html(network: Network, graph: Graph, *, title: str = "Who promised what")
         True
     """
     from jinja2 import ChoiceLoader, Environment, FileSystemLoader
+    from markupsafe import Markup
     from pyvis import network as pyvis_network
 
-    net = pyvis_network.Network(directed=True, cdn_resources="in_line", heading=title)
-    degree = _degrees(network)
-    for node, (x, y) in zip(network.nodes, _layout(network), strict=True):
-        shape, colour = STYLES.get(node.class_name, ("dot", "#555555"))
-        weight = degree[node.id] ** 0.5
-        net.add_node(
-            node.id,
-            label=_wrap(node.label),
-            shape=shape,
-            color=colour,
-            size=round(8 + 4 * min(weight, 10), 1),
-            x=x,
-            y=y,
-            font={"size": round(12 + 4 * min(weight, 8))},
+    if not network.nodes:
+        raise DataError("There is no node to draw.")
+    if len(network.nodes) > LARGEST:
+        raise CallError(
+            f"A page holds {LARGEST:,} nodes at most, and the network has {len(network.nodes):,}. Take a part of it, or another format."
         )
-    for number, edge in enumerate(network.edges):
-        net.add_edge(edge.start, edge.end, id=number)
+    if theme not in THEMES:
+        raise CallError(f"There is no theme {theme!r}. It is one of {', '.join(THEMES)}.")
+    if story:
+        require_nodes(story, network)
+    net = pyvis_network.Network(directed=True, cdn_resources="in_line", heading=title)
+    _draw(net, network)
     own = Environment(loader=ChoiceLoader([FileSystemLoader(Path(__file__).parent / "templates"), net.templateEnv.loader]), autoescape=True)
-    own.globals["page"] = {
-        "nodes": {node.id: _of(node, "id", "class_name", "label", "kind") for node in network.nodes},
-        "edges": [_of(edge, "start", "end", "relation", "label", "inverse_label", "fact", "reported_in") for edge in network.edges],
-        "proof": _proof(graph),
-        "values": _values(graph),
-        "styles": {name: style for name, style in STYLES.items() if any(node.class_name == name for node in network.nodes)},
+    read = {
+        name: own.loader.get_source(own, path)[0].replace("\r\n", "\n")  # type: ignore[union-attr]  # the loader is set above
+        for name, path in {"css": "picture.css", "script": "picture.js", "vis": "lib/vis-9.1.2/vis-network.min.js"}.items()
     }
-    net.templateEnv, net.path = own, "network.html"
+    own.globals |= {name: Markup(text) for name, text in read.items()}  # noqa: S704 # files of this package and of pyvis
+    own.globals |= {"policy": _policy(read), "theme": theme, "page": _page(network, graph, title, story, texts)}
+    own.policies["json.dumps_kwargs"] = {"sort_keys": False, "ensure_ascii": False, "separators": (",", ":")}
+    net.templateEnv, net.path = own, "picture.html"
     return str(net.generate_html())
 
 
-def _of(element: Node | Edge, *names: str) -> dict[str, str | None]:
-    return {name: getattr(element, name) for name in names}
+def _policy(read: Mapping[str, str]) -> str:
+    """Allow only what is in the file, by its digest; nothing can be fetched, embedded, sent or run.
 
-
-def _degrees(network: Network) -> dict[str, int]:
-    degree: dict[str, int] = defaultdict(int)
-    for edge in network.edges:
-        degree[edge.start] += 1
-        degree[edge.end] += 1
-    return degree
-
-
-def _wrap(label: str) -> str:
-    """A long label stands in two lines and is cut in the picture only; the panel has it whole."""
-    lines = wrap(label, 26)
-    return "\n".join(lines[:2]) + ("…" if len(lines) > 2 else "")
-
-
-def _layout(network: Network) -> list[tuple[int, int]]:
-    """Place the nodes beforehand and by a seed, so that the same network is always the same file.
-
-    Parts that hang together are laid out each by itself; the smaller ones stand in a row below the largest.
+    Sources:
+        https://www.w3.org/TR/CSP3/#grammardef-hash-source
     """
-    import rustworkx
+    scripts = " ".join(_hash(read[name]) for name in ("vis", "script"))
+    own = f"script-src {scripts}; style-src {_hash(read['css'])}; img-src data: blob:"
+    return f"default-src 'none'; {own}; base-uri 'none'; form-action 'none'"
 
-    graph = rustworkx.PyGraph()
+
+def _hash(text: str) -> str:
+    return f"'sha256-{b64encode(sha256(text.encode()).digest()).decode()}'"
+
+
+def _draw(net: Any, network: Network) -> None:
+    """Hand nodes and edges to pyvis: numbers instead of names, so that no text of the data is read as markup."""
     index = {node.id: number for number, node in enumerate(network.nodes)}
-    graph.add_nodes_from(list(index))
-    graph.add_edges_from_no_data([(index[edge.start], index[edge.end]) for edge in network.edges])
-    places: dict[int, tuple[int, int]] = {}
-    left, bottom = 0.0, 0.0
-    for part in sorted((sorted(part) for part in rustworkx.connected_components(graph)), key=lambda part: (-len(part), part)):
-        size = 75 * len(part) ** 0.5
-        found = rustworkx.spring_layout(graph.subgraph(part), seed=7, num_iter=400, k=2.4 / len(part) ** 0.5)
-        is_first = not places
-        x0, y0 = (0.0, 0.0) if is_first else (left + size, bottom + size)
-        places |= {node: (round(x0 + found[number][0] * size), round(y0 + found[number][1] * size)) for number, node in enumerate(part)}
-        left, bottom = (-size, max(y for _, y in places.values())) if is_first else (x0 + size + 100, bottom)
-    return [places[number] for number in range(len(index))]
+    degrees = Counter(end for edge in network.edges for end in (edge.start, edge.end))
+    sizes = [_size(node, degrees[node.id]) for node in network.nodes]
+    places = place(list(index), network.edges, sizes)
+    for node, size, (x, y) in zip(network.nodes, sizes, places, strict=True):
+        shape, colour, _ = STYLES.get(node.class_name, OTHER)
+        net.add_node(index[node.id], label=" ", shape=shape, color=colour, size=size, x=x, y=y)
+    for edge in network.edges:
+        net.add_edge(index[edge.start], index[edge.end])
 
 
-def _values(graph: Graph) -> dict[str, list[list[str]]]:
-    """Return the values and texts of each node, as pairs of what it is and how it reads."""
-    values: dict[str, list[list[str]]] = defaultdict(list)
-    query = """
-    SELECT ?node ?sort ?text
-    WHERE {
-      { ?value kg:of ?node ; a ?class ; rdfs:label ?text . ?class rdfs:label ?sort }
-      UNION
-      {
-        VALUES ?property { kg:purpose kg:condition kg:strength kg:polarity kg:hedge kg:gloss kg:note }
-        ?node ?property ?value . ?property rdfs:label ?sort
-        OPTIONAL { ?value rdfs:label ?label }
-        BIND(COALESCE(?label, ?value) AS ?text)
-      }
-    } ORDER BY ?node ?sort ?text"""
-    for node, sort, text in graph.store.select(query):
-        values[str(node)].append([str(sort).capitalize(), str(text)])
-    return values
+def _size(node: Node, degree: int) -> int:
+    """A pledge, which people come for, is larger than its few ties make it."""
+    return round((10 if node.class_name == "Pledge" else 6) + 2.4 * min(sqrt(degree), 11))
 
 
-def _proof(graph: Graph) -> dict[str, list[dict[str, str | int | None]]]:
-    """Return the passages of each fact: source, span and the link to the public page."""
-    proof: dict[str, list[dict[str, str | int | None]]] = defaultdict(list)
-    for row in graph.query("provenance").to_dicts():
-        link = to_link(*(str(row[name]) if row[name] else None for name in ("address", "starts_with", "ends_with")))
-        span: dict[str, str | int | None] = {
-            "source": str(row["source"]),
-            "start": int(str(row["start"])),
-            "end": int(str(row["end"])),
-            "link": link,
-        }
-        proof[str(row["node_id"])].append(span)
-    return proof
+def _page(network: Network, graph: Graph, title: str, story: Story | None, texts: Mapping[str, str] | None) -> dict[str, Any]:
+    index = {node.id: number for number, node in enumerate(network.nodes)}
+    relations = sorted({edge[3:6] for edge in network.edges})
+    ways = {way: number for number, way in enumerate(relations)}
+    classes = {node.class_name for node in network.nodes}
+    styles = {name: style for name, style in STYLES.items() if name in classes} | dict.fromkeys(sorted(classes - set(STYLES)), OTHER)
+    hidden = [name for name in CALM if name in classes] if classes - set(CALM) else []
+    return {
+        "title": title,
+        "limit": OPENING,
+        "styles": styles,
+        "hide": hidden,
+        "relations": relations,
+        "nodes": [_node(node) for node in network.nodes],
+        "edges": [_edge(edge, index, ways) for edge in network.edges],
+        "story": asdict(story) if story else None,
+        **read_dossier(network, graph, texts),
+    }
+
+
+NODE_TOLD, EDGE_TOLD = ("money", "date", "latest", "strength", "unit"), ("money", "date", "strength")
+"""What the tables and filters need; the panel has all that is known from the passages' side."""
+
+
+def _node(node: Node) -> dict[str, Any]:
+    return {
+        "id": node.id,
+        "name": node.class_name,
+        "label": node.label,
+        "kind": node.kind,
+        "told": _told(node.attributes, NODE_TOLD),
+    }
+
+
+def _edge(edge: Edge, index: Mapping[str, int], ways: Mapping[tuple[str, str, str], int]) -> dict[str, Any]:
+    return {
+        "key": edge.number,
+        "start": index[edge.start],
+        "end": index[edge.end],
+        "relation": ways[edge[3:6]],
+        "fact": edge.fact,
+        "source": edge.reported_in,
+        "inferred": edge.inferred,
+        "known_by": edge.known_by and edge.known_by.isoformat(),
+        "ended_by": edge.ended_by and edge.ended_by.isoformat(),
+        "told": _told(edge.attributes, EDGE_TOLD),
+    }
+
+
+def _told(values: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
+    return {name: values[name] for name in names if name in values}

@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from math import isfinite
 from types import MappingProxyType
 from typing import NamedTuple, overload
 
@@ -198,7 +199,8 @@ OPEN = Filters()
 def to_plain(value: Value) -> Plain:
     """Return a value as what every format for networks can hold.
 
-    A decimal becomes a whole number or a binary one if that changes nothing, otherwise it is text.
+    A decimal becomes a whole number or a binary one if that changes nothing, otherwise it is text, and so is what is no
+    finite number.
 
     Example:
         >>> to_plain(Decimal("5000000.0")), to_plain(Decimal("0.1")), to_plain(date(2021, 3, 18))
@@ -208,6 +210,8 @@ def to_plain(value: Value) -> Plain:
         if value == value.to_integral_value():
             return int(value) if abs(value) < 2**53 else f"{value:f}"
         return float(value) if Decimal(repr(float(value))) == value else f"{value:f}"
+    if isinstance(value, float) and not isfinite(value):
+        return str(value)
     return value.isoformat() if isinstance(value, date) else "" if value is None else value
 
 
@@ -216,10 +220,10 @@ def node_attributes(node: Node) -> dict[str, Plain]:
 
     Example:
         >>> node_attributes(Node("person:ana-prado", "Person", "Ana Prado"))
-        {'class': 'Person', 'label': 'Ana Prado', 'degree': 0}
+        {'class': 'Person', 'label': 'Ana Prado', 'network_degree': 0}
     """
     kind = {"kind": node.kind} if node.kind else {}
-    return {"class": node.class_name, "label": node.label, **kind, "degree": node.degree, **_told(node.attributes)}
+    return {"class": node.class_name, "label": node.label, **kind, "network_degree": node.degree, **_told(node.attributes)}
 
 
 def edge_attributes(edge: Edge) -> dict[str, Plain]:

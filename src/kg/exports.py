@@ -7,18 +7,18 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kg.elements import Plain, edge_attributes, node_attributes
 from kg.errors import CallError, DataError
 from kg.network import Network, to_networkx
-from kg.projection import construct, triples_of
+from kg.projection import triples_of
 from kg.queries import Graph
-from kg.store import Triples
+from kg.store import Triples, to_triple
 from kg.store import to_csv as csv_text
-from kg.vocab import KG, expand, shorten
+from kg.vocab import shorten, to_iri
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -39,17 +39,23 @@ def to_json(network: Network) -> str:
 
 
 def to_cytoscape(network: Network) -> str:
-    """Return the JSON of Cytoscape and Cytoscape.js, which `networkx.cytoscape_graph` reads; `name` is the label."""
+    """Return the JSON of Cytoscape and Cytoscape.js, which `networkx.cytoscape_graph` reads.
+
+    There `name` is the label and `interaction` the relation.
+    """
     import networkx as nx
 
     data = nx.cytoscape_data(to_networkx(network))
     for node in data["elements"]["nodes"]:
         node["data"]["name"] = node["data"]["label"]
+    for edge in data["elements"]["edges"]:
+        told = edge["data"]
+        edge["data"] = {**told, "id": f"e{told['key']}", "name": told["label"], "interaction": told["relation"]}
     return _dump(data)
 
 
 def _dump(data: object) -> str:
-    return json.dumps(data, ensure_ascii=False, indent=2) + "\n"
+    return json.dumps(data, ensure_ascii=False, indent=2, allow_nan=False) + "\n"
 
 
 def to_graphml(network: Network) -> str:
@@ -124,36 +130,52 @@ def _table(first: Sequence[str], rows: Sequence[Mapping[str, Plain]]) -> str:
     return csv_text([columns, *([row.get(name) for name in columns] for row in rows)])
 
 
-def to_triples(network: Network, graph: Graph, projection: Path | str | None = None) -> Triples:
+def to_triples(network: Network, graph: Graph, projection: Path | str | None = None, sources: Collection[str] = ()) -> Triples:
     """Return what the graph says of the nodes of a network and of the facts behind its edges, in the vocabulary of the graph.
 
-    Values, identifiers, passages and the bibliography of sources come along; a tie to a node that is not in the network
-    does not.
+    Values, conflicts, absences, identifiers, passages and the bibliography of sources come along; a tie to a node that is
+    not in the network does not.
 
     Args:
         network: Nodes and edges.
         graph: The graph they come from.
         projection: The one that the network comes from, if not the shipped one.
+        sources: Only what these sources say; without any, all.
 
     Raises:
         CallError: The relation of an edge is a text, which no triple can have.
     """
     ids = {node.id for node in network.nodes}
     ties = {(edge.start, edge.relation, edge.end) for edge in network.edges}
-    behind = {id for edge in network.edges for id in (edge.fact, edge.reported_in) if id} - ids
-    told_of = ids | behind
+    told_of = ids | {id for edge in network.edges for id in (edge.fact, edge.reported_in) if id}
+    told = triples_of(graph.store, sorted(told_of))
+    posts = {value for _, property, value in map(_names, told) if property == "kg:capacity"} - told_of
+    found = [*{*told, *triples_of(graph.store, sorted(posts))}]
     table = graph.table(projection)
-    relations, nodes = set(table.relations), set(table.ids())
+    relations, nodes = set(table.relations), table.numbers({value for *_, value in map(_names, found)})
+    others = _of_other_sources(found, {shorten(source) for source in sources}) if sources else set()
 
     def is_kept(triple: tuple[str, str, str]) -> bool:
         subject, property, value = triple
+        if subject in others or value in others:
+            return False
         return value not in nodes or (triple in ties if subject in ids and property in relations else value in told_of)
 
-    told = triples_of(graph.store, sorted(told_of))
-    posts = {value for _, property, value in map(_names, told) if property == "kg:capacity"} - told_of
-    found = [triple for triple in {*told, *triples_of(graph.store, sorted(posts))} if is_kept(_names(triple))]
-    stated = set(map(_names, found))
-    return Triples((*found, *construct(graph.store, [_iris(tie) for tie in sorted(ties - stated)])))
+    kept = [triple for triple in found if is_kept(_names(triple))]
+    stated = set(map(_names, kept))
+    return Triples((*kept, *(to_triple(*_iris(tie)) for tie in sorted(ties - stated))))
+
+
+def _of_other_sources(triples: Sequence[Any], sources: set[str]) -> set[str]:
+    """Return the passages of other sources, and the values and disputes that cite no other."""
+    names = [_names(triple) for triple in triples]
+    passages = {subject for subject, property, value in names if property == "kg:source" and value not in sources}
+    cited: dict[str, set[str]] = {}
+    for subject, property, value in names:
+        if property == "kg:cites":
+            cited.setdefault(subject, set()).add(value)
+    owned = {subject for subject, property, _ in names if property in ("kg:of", "kg:lacks")}
+    return passages | {subject for subject in owned if subject in cited and cited[subject] <= passages}
 
 
 def _names(triple: Any) -> tuple[str, str, str]:
@@ -162,13 +184,14 @@ def _names(triple: Any) -> tuple[str, str, str]:
     return shorten(triple.subject.value), shorten(triple.predicate.value), shorten(value[1:-1]) if value.startswith("<") else value
 
 
-def _iris(tie: tuple[str, str, str]) -> tuple[str, ...]:
+def _iris(tie: tuple[str, str, str]) -> tuple[str, str, str]:
     for name in tie:
         if ":" not in name:
             raise CallError(
                 f"The projection has the text {name!r} where linked data needs an IRI. Write another format, or mend the projection."
             )
-    return tuple(expand(name) or (KG + name[3:] if name.startswith("kg:") else name) for name in tie)
+    start, relation, end = map(to_iri, tie)
+    return start, relation, end
 
 
 WRITERS: Mapping[str, Callable[[Network], str]] = {

@@ -20,6 +20,9 @@ from kg.vocab import CLASSES, shorten, suggest
 if TYPE_CHECKING:
     import networkx as nx
 
+COMPARED = 5_000
+"""Up to so many short forms of a class are compared with one that is not there; past it the names are searched."""
+
 MAX_DEPTH = 4
 """How far from its seeds a subgraph reaches at most, in steps."""
 
@@ -90,7 +93,7 @@ def number_of(table: Table, text: str) -> int:
     Raises:
         NotFoundError: There is none; the message suggests the nearest.
     """
-    id = shorten(text)
+    id = shorten(text.encode("utf-8", "replace").decode())
     if found := table.numbers([id]):
         return found[id]
     raise NotFoundError(f"There is no {text!r} in the network.{_hint(table, id)}")
@@ -98,13 +101,13 @@ def number_of(table: Table, text: str) -> int:
 
 def _hint(table: Table, id: str) -> str:
     """Return the nearest slug of the class that was meant, or else the nearest name."""
-    prefix, colon, slug = id.partition(":")
+    prefix, colon, slug = id.lower().partition(":")
     same = [other.partition(":")[2] for other in table.ids(prefix + ":")] if colon else []
     if table.has_name(id):
         return " It is in the graph, but no edge leads to it."
-    if prefix in CLASSES and not (same or table.has_name(prefix + ":%")):
+    if prefix in CLASSES and not (same or table.has_name(prefix + ":", is_prefix=True)):
         return f" A {CLASSES[prefix]} is no node of it; kg show {id} tells to what it belongs."
-    if hint := suggest(slug, same):
+    if len(same) <= COMPARED and (hint := suggest(slug, same)):
         return hint.replace("'", f"'{prefix}:", 1)
     found = [match.id for match in table.find(slug or id) if match.score >= 88 and table.numbers([match.id])]
     return f" Did you mean {found[0]!r}?" if found else " kg find TEXT searches by name."
@@ -116,8 +119,8 @@ def resolve(table: Table, filters: Filters) -> Filters:
     Raises:
         NotFoundError: A class, relation or source is not in the network; the message suggests the nearest.
     """
-    classes = [f"kg:{name.removeprefix('kg:')}" for name in filters.classes]
-    relations = [name if ":" in name else f"kg:{name}" for name in map(shorten, filters.relations)]
+    classes = [f"kg:{shorten(name).removeprefix('kg:')}" for name in filters.classes]
+    relations = [name if ":" in name or name in table.relations else f"kg:{name}" for name in map(shorten, filters.relations)]
     sources = [shorten(name) for name in filters.sources]
     if classes:
         _require("class", classes, [f"kg:{name}" for name in table.classes])
@@ -219,8 +222,8 @@ def subgraph(
         (26, (1, 25))
     """
     require_bound("depth", depth, 1, MAX_DEPTH)
-    if not seeds:
-        raise CallError("A subgraph needs at least one seed, such as person:matt-hancock.")
+    if isinstance(seeds, str) or not seeds:
+        raise CallError("A subgraph needs a list of seeds, at least one, such as [person:matt-hancock].")
     table = graph.table(projection)
     wanted = resolve(table, filters)
     start = {number_of(table, seed) for seed in seeds}
@@ -304,7 +307,8 @@ def to_networkx(network: Network) -> nx.MultiDiGraph[str]:
         network: What `read_network` or `subgraph` returns.
 
     Returns:
-        Nodes are short forms with `class`, `label`, `kind`, `degree` and what else is told of them. The key of an edge is
+        Nodes are short forms with `class`, `label`, `kind`, `network_degree` (edges in the whole
+        network) and what else is told of them. The key of an edge is
         its number in the table; it has `relation`, `label`, `inverse_label`, `inferred`, `fact`, `reported_in`,
         `known_by`, `ended_by` (ISO 8601), `passages` (short forms, parted by blanks), `link` (to the public page at the
         first passage) and what else is told of the fact, such as `strength`, `date` and `money`. The graph of a subgraph

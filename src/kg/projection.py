@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 from hashlib import sha256
 from itertools import groupby, islice
 from pathlib import Path
@@ -17,14 +18,19 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from kg.elements import Plain, to_plain
 from kg.errors import CallError, QueryError
 from kg.resources import shipped
-from kg.store import Embedded, Value, is_literal, to_python
-from kg.vocab import expand
+from kg.store import Embedded, Value, is_thing, to_python
+from kg.vocab import expand, to_iri
 
 if TYPE_CHECKING:
     import pyoxigraph as ox
 
 REQUIRED = ("start", "end", "relation")
 RESERVED = ("source", "target", "key", "id", "networkx_key", "type", "viz", "slices", "spells")
+"""Names that formats for networks keep for themselves."""
+
+PROVED = ("known_by", "ended_by", "passages", "link")
+"""What an edge has from the fact that proves it."""
+
 COLUMNS = (*REQUIRED, "label", "inverse_label", "fact", "reported_in", "inferred")
 
 
@@ -113,6 +119,10 @@ def edge_rows(store: Embedded, projection: Projection) -> Iterator[EdgeRow]:
             f"{projection.name}: the projection has no column ?{missing[0]}. It needs {', '.join('?' + name for name in REQUIRED)}; "
             f"{', '.join('?' + name for name in COLUMNS[3:])} are read as well, and any other column becomes an attribute."
         )
+    if taken := [name for name in PROVED if name in columns]:
+        raise QueryError(
+            f"{projection.name}: an edge has ?{taken[0]} from the fact that proves it. Name the fact in ?fact, or this column otherwise."
+        )
     if taken := [name for name in RESERVED if name in columns]:
         raise QueryError(
             f"{projection.name}: the column ?{taken[0]} has a name that formats for networks keep for themselves. Name it otherwise."
@@ -124,14 +134,16 @@ def edge_rows(store: Embedded, projection: Projection) -> Iterator[EdgeRow]:
 
 def _edge_row(projection: Projection, row: dict[str, Any]) -> EdgeRow:
     for name in REQUIRED:
-        if row[name] is None or (name != "relation" and is_literal(row[name])):
-            what = "nothing" if row[name] is None else f"the text {row[name].value!r}"
-            raise QueryError(
-                f"{projection.name}: a row has {what} in ?{name}. An edge joins two things by a relation, and a text is no thing."
-            )
+        if row[name] is None or (name != "relation" and not is_thing(row[name])):
+            what = "nothing" if row[name] is None else f"{str(row[name])[:80]!r}"
+            raise QueryError(f"{projection.name}: a row has {what} in ?{name}. An edge joins two things that have an IRI, by a relation.")
     values = {name: to_python(term) for name, term in row.items()}
     relation = str(values["relation"])
     label = str(values.get("label") or relation.rpartition("#")[2].rpartition("/")[2].rpartition(":")[2])
+    if not isinstance(values.get("weight", 1), int | float | Decimal):
+        raise QueryError(
+            f"{projection.name}: a row has {values['weight']!r} in ?weight, which is a number in every format. Name it otherwise."
+        )
     rest = {name: to_plain(value) for name, value in values.items() if name not in COLUMNS and value is not None}
     return EdgeRow(
         str(values["start"]),
@@ -162,7 +174,7 @@ def node_rows(store: Embedded, projection: Projection, ends: set[str]) -> Iterat
             yield _node_row(id, class_name, label, kind)
     known: dict[str, NodeRow] = {}
     for chunk in chunks(sorted(missing), 200):
-        listed = " ".join(f"<{iri}>" for id in chunk if (iri := expand(id)))
+        listed = " ".join(f"<{to_iri(id)}>" for id in chunk)
         for id, class_name, label in store.rows(
             f"SELECT ?id ?class ?label WHERE {{ VALUES ?id {{ {listed} }} ?id a ?class OPTIONAL {{ ?id rdfs:label ?label }} }} ORDER BY ?id"
         ):
@@ -172,7 +184,7 @@ def node_rows(store: Embedded, projection: Projection, ends: set[str]) -> Iterat
 
 
 def _node_row(id: Value, class_name: Value, label: Value, kind: Value) -> NodeRow:
-    return NodeRow(str(id), str(class_name).partition(":")[2] or str(class_name), str(id if label is None else label), _name(kind))
+    return NodeRow(str(id), str(class_name).removeprefix("kg:"), str(id if label is None else label), _name(kind))
 
 
 T = TypeVar("T")
@@ -224,13 +236,4 @@ def triples_of(store: Embedded, ids: Sequence[str]) -> list[ox.Triple]:
     found: list[ox.Triple] = []
     for chunk in chunks([iri for id in ids if (iri := expand(id))], 200):
         found += store.construct(query.replace("(UNDEF)", " ".join(f"(<{iri}>)" for iri in chunk)))
-    return found
-
-
-def construct(store: Embedded, triples: Sequence[tuple[str, ...]]) -> list[ox.Triple]:
-    """Return triples of IRIs as terms of the engine."""
-    found: list[ox.Triple] = []
-    for chunk in chunks(triples, 100):
-        rows = " ".join(f"({' '.join(f'<{iri}>' for iri in triple)})" for triple in chunk)
-        found += store.construct(f"CONSTRUCT {{ ?s ?p ?o }} WHERE {{ VALUES (?s ?p ?o) {{ {rows} }} }}")
     return found

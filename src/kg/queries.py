@@ -16,6 +16,7 @@ from datetime import date
 from decimal import Decimal, InvalidOperation
 from functools import cached_property
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING
 
 import yaml
@@ -32,6 +33,9 @@ from kg.vocab import CODE, ID, KG, RDFS, XSD, expand, shorten, suggest
 
 if TYPE_CHECKING:
     import rdflib
+
+_OPENING = Lock()
+"""Two threads that want a table make it once."""
 
 VALUES_LINE = re.compile(r"VALUES \(([^)]*)\) \{ \(([^)]*)\) \}")
 
@@ -272,7 +276,7 @@ class Graph:
 
     def find(self, text: str, *, limit: int = 10) -> list[Match]:
         """Return the things whose names are nearest to a text, the best first."""
-        return self._table.find(text, limit=limit)
+        return self.table().find(text, limit=limit)
 
     def table(self, projection: Path | str | None = None) -> Table:
         """Return the edges of the network, as the shipped projection or another says what is an edge.
@@ -283,11 +287,15 @@ class Graph:
         Raises:
             CallError: The file cannot be read, is no such query, or a row of it is no edge.
         """
-        return self._table if projection is None else self.snapshot.open_table(read_projection(Path(projection)))
+        wanted = read_projection(None if projection is None else Path(projection))
+        with _OPENING:
+            if wanted.digest not in self._tables:
+                self._tables[wanted.digest] = self.snapshot.open_table(wanted)
+            return self._tables[wanted.digest]
 
     @cached_property
-    def _table(self) -> Table:
-        return self.snapshot.open_table(read_projection())
+    def _tables(self) -> dict[str, Table]:
+        return {}
 
     def to_dataset(self) -> rdflib.Dataset:
         """Return a copy of the graph as an rdflib Dataset, whose queries still run in Oxigraph; pass them as text."""

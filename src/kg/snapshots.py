@@ -13,6 +13,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
@@ -20,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from kg.errors import DataError
-from kg.projection import Projection
+from kg.projection import Projection, read_projection
 from kg.store import Embedded
 from kg.table import Table
 from kg.tablefile import write_table
@@ -75,14 +76,18 @@ class Snapshot:
             write_table(path, self.store, projection, digest)
         except OSError:
             return Table.in_memory(self.store, projection)
-        _drop_tables(self.folder, path)
+        _drop_tables(self.folder, {path, self.folder / f"table-{read_projection().digest[:16]}.sqlite"})
         return Table.open(path, projection, digest) or Table.in_memory(self.store, projection)
 
 
-def _drop_tables(folder: Path, keep: Path) -> None:
-    """Remove the tables that were made longest ago; a table can be made again."""
-    tables = sorted((path for path in folder.glob("table-*.sqlite") if path != keep), key=lambda path: path.stat().st_mtime)
-    for path in tables[: max(0, len(tables) + 1 - MAX_TABLES)]:
+def _drop_tables(folder: Path, keep: set[Path]) -> None:
+    """Remove the tables that were made longest ago; a table can be made again. Another process may do the same."""
+    made: dict[Path, float] = {}
+    for path in set(folder.glob("table-*.sqlite")) - keep:
+        with suppress(OSError):
+            made[path] = path.stat().st_mtime
+    for path in sorted(made, key=made.__getitem__)[: max(0, len(made) + len(keep) - MAX_TABLES)]:
+        path.with_suffix(".sha256").unlink(missing_ok=True)
         path.unlink(missing_ok=True)
 
 

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Protocol
 import pyoxigraph as ox
 
 from kg.errors import CallError, DataError, ParseError, QueryError
-from kg.vocab import PREFIXES, XSD, prologue, shorten
+from kg.vocab import PREFIXES, XSD, expand, prologue, shorten
 
 if TYPE_CHECKING:
     import rdflib
@@ -377,9 +377,14 @@ def _syntax_message(query: str, message: str) -> str:
     return f"The query is not SPARQL at line {line}, column {column}: {text[0].strip()[:80]!r}. Mend it there or just before."
 
 
-def is_literal(term: object) -> bool:
-    """Tell whether a term of the engine is a text, number or date and not a thing."""
-    return isinstance(term, ox.Literal)
+def is_thing(term: object) -> bool:
+    """Tell whether a term of the engine is a thing with an IRI that no short form can be mistaken for."""
+    return isinstance(term, ox.NamedNode) and shorten(term.value) not in ("", *((term.value,) if expand(term.value) else ()))
+
+
+def to_triple(subject: str, predicate: str, value: str) -> ox.Triple:
+    """Return three IRIs as a triple of the engine."""
+    return ox.Triple(ox.NamedNode(subject), ox.NamedNode(predicate), ox.NamedNode(value))
 
 
 def to_python(term: object) -> Value:

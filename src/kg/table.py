@@ -18,7 +18,7 @@ from kg.errors import DataError
 from kg.names import Match, Name, fold, search
 from kg.projection import Projection
 from kg.store import Embedded
-from kg.tablefile import FORMAT, fill
+from kg.tablefile import fill, is_whole, to_meta
 
 _LIST = "(SELECT value FROM json_each(?))"
 _EDGES = "SELECT number, start, end, relation, fact, source, inferred, known_by, ended_by, attributes FROM edge"
@@ -85,15 +85,19 @@ class Table:
 
     @classmethod
     def open(cls, path: Path, projection: Projection, snapshot: str) -> Table | None:
-        """Open a file, or return None if it is not the table of this snapshot and projection."""
+        """Open a file, or return None if it is not, byte for byte, the table of this snapshot and projection."""
+        if not is_whole(path):
+            return None
         try:
             connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro&immutable=1", uri=True, check_same_thread=False)
             connection.execute(f"PRAGMA mmap_size = {MAPPED_BYTES}")
             meta = dict(connection.execute("SELECT name, value FROM meta"))
         except sqlite3.Error:
             return None
-        is_same = meta == {"format": FORMAT, "snapshot": snapshot, "projection": projection.digest}
-        return cls(connection, str(path)) if is_same else None
+        if meta == to_meta(projection, snapshot):
+            return cls(connection, str(path))
+        connection.close()
+        return None
 
     @classmethod
     def in_memory(cls, store: Embedded, projection: Projection) -> Table:
@@ -101,14 +105,18 @@ class Table:
 
         Raises:
             QueryError: The projection is no query, or one of its rows is no edge.
+            DataError: There is no room for it.
         """
         connection = sqlite3.connect(":memory:", check_same_thread=False)
-        fill(connection, store, projection, "")
+        try:
+            fill(connection, store, projection, "")
+        except sqlite3.OperationalError as exc:
+            raise DataError(f"The table of the network cannot be made: {exc}. Make room on the disk for temporary files.") from exc
         return cls(connection, "in memory")
 
-    def _select(self, query: str, *values: object) -> sqlite3.Cursor:
+    def _select(self, query: str, *values: object) -> list[Any]:
         try:
-            return self._connection.execute(query, values)
+            return self._connection.execute(query, values).fetchall()
         except sqlite3.DatabaseError as exc:
             raise DataError(f"The table of the network, {self._place!r}, cannot be read: {exc}. Delete it, and it is made anew.") from exc
 
@@ -170,7 +178,7 @@ class Table:
             UNION ALL
             SELECT start FROM edge WHERE end IN {_LIST} {condition}
         )"""
-        (found,) = self._select(query, near, *values, near, *values).fetchone()
+        (found,) = self._select(query, near, *values, near, *values)[0]
         return self.keep(set(json.loads(found)), filters)
 
     def pairs(self, starts: Iterable[int], ends: Iterable[int], filters: Filters) -> set[tuple[int, int]]:
@@ -214,7 +222,7 @@ class Table:
         if filters.classes:
             query += " AND class IN (SELECT value FROM json_each(?))"
             values.append(json.dumps(sorted(filters.classes)))
-        rows = self._select(query + " ORDER BY id", *values).fetchall()
+        rows = self._select(query + " ORDER BY id", *values)
         texts = _Texts(self, [row[0] for row in rows])
         return tuple([Node(id, name, label, kind, degree, Told(texts.told, number)) for number, id, name, label, kind, degree in rows])
 
@@ -306,9 +314,9 @@ class Table:
 
     # ------------------------------------------------------------ names
 
-    def has_name(self, id: str) -> bool:
-        """Tell whether a thing has a name, be it a node or not; a per cent sign stands for any end of its short form."""
-        return self._select("SELECT 1 FROM name WHERE id LIKE ? LIMIT 1", id).fetchone() is not None
+    def has_name(self, id: str, *, is_prefix: bool = False) -> bool:
+        """Tell whether a thing, be it a node or not, or any whose short form begins so, has a name."""
+        return bool(self._select("SELECT 1 FROM name WHERE id >= ? AND id <= ? LIMIT 1", id, id + ("\x7f" if is_prefix else "")))
 
     def find(self, text: str, *, limit: int = 10) -> list[Match]:
         """Return the things whose names are nearest to a text, the best first; typing errors are forgiven."""
@@ -334,7 +342,7 @@ class Table:
         The rarest groups come first, and the common ones are left out once enough names are found.
         """
         grams = json.dumps(sorted({text[at : at + 3] for at in range(len(text) - 2)}))
-        rarest = self._select(f"SELECT term, doc FROM gram_count WHERE term IN {_LIST} ORDER BY doc, term", grams).fetchall()
+        rarest = self._select(f"SELECT term, doc FROM gram_count WHERE term IN {_LIST} ORDER BY doc, term", grams)
         shared: dict[int, float] = defaultdict(float)
         looked_at = 0
         for gram, count in rarest:
@@ -348,4 +356,4 @@ class Table:
 
     @cached_property
     def _name_count(self) -> int:
-        return int(self._select("SELECT count(*) FROM name").fetchone()[0])
+        return int(self._select("SELECT count(*) FROM name")[0][0])

@@ -9,16 +9,23 @@ import json
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from datetime import date
+from hashlib import file_digest
 from pathlib import Path
+from threading import get_ident
+from time import time
 
 from kg.names import fold
 from kg.projection import Projection, attribute_rows, chunks, edge_rows, name_rows, node_rows, passage_rows, period_rows, term_rows
+from kg.resources import release, write_whole
 from kg.store import Embedded
 
-FORMAT = "3"
-"""Version of the layout of the file."""
+FORMAT = "4"
+"""Version of the layout of the file, and of what fills it."""
+
+STALE_S = 3600
+"""After how many seconds the draft of a table whose process was killed is cleared away."""
 
 _SCHEMA = """
 CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -89,16 +96,49 @@ def write_table(path: Path, store: Embedded, projection: Projection, snapshot: s
         QueryError: The projection is no query, or one of its rows is no edge.
         OSError: The file cannot be written.
     """
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    draft = path.with_name(f".{path.name}.{os.getpid()}-{get_ident()}")
+    _clear_drafts(path.parent)
     try:
         with closing(sqlite3.connect(draft)) as connection:
             connection.executescript("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;")
             fill(connection, store, projection, snapshot)
+        digest = _digest(draft)
         draft.replace(path)
+        write_whole(_seal(path), digest + "\n")
     except sqlite3.OperationalError as exc:
         raise OSError(None, str(exc)) from exc
     finally:
         draft.unlink(missing_ok=True)
+
+
+def is_whole(path: Path) -> bool:
+    """Tell whether a file is there and is what its digest beside it says."""
+    try:
+        return _digest(path) == _seal(path).read_text("utf-8").strip()
+    except OSError:
+        return False
+
+
+def _seal(path: Path) -> Path:
+    return path.with_suffix(".sha256")
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return file_digest(file, "sha256").hexdigest()
+
+
+def _clear_drafts(folder: Path) -> None:
+    """Remove what processes left that were killed while they wrote a table."""
+    for draft in folder.glob(".table-*"):
+        with suppress(OSError):
+            if time() - draft.stat().st_mtime > STALE_S:
+                draft.unlink()
+
+
+def to_meta(projection: Projection, snapshot: str) -> dict[str, str]:
+    """Return what a table says of itself: the release and layout that made it, its snapshot and its projection."""
+    return {"format": FORMAT, "release": release(), "snapshot": snapshot, "projection": projection.digest}
 
 
 def fill(connection: sqlite3.Connection, store: Embedded, projection: Projection, snapshot: str) -> None:
@@ -111,8 +151,7 @@ def fill(connection: sqlite3.Connection, store: Embedded, projection: Projection
     _write_proof(connection, store)
     _write_names(connection, store)
     connection.executemany("INSERT INTO term VALUES (?, ?)", term_rows(store))
-    meta = {"format": FORMAT, "snapshot": snapshot, "projection": projection.digest}
-    connection.executemany("INSERT INTO meta VALUES (?, ?)", meta.items())
+    connection.executemany("INSERT INTO meta VALUES (?, ?)", to_meta(projection, snapshot).items())
     connection.execute("COMMIT")
     connection.executescript(_INDEXES)
 

@@ -104,6 +104,18 @@ def shorten(iri: str) -> str:
     return iri
 
 
+def to_iri(short: str) -> str:
+    """Return the IRI of a short form, of a term of the vocabulary or of a code; what is an IRI already stays.
+
+    Example:
+        >>> to_iri("kg:maker"), to_iri("firm")
+        ('https://w3id.org/kg-commitments/ontology#maker', 'https://w3id.org/kg-commitments/code/firm')
+    """
+    if short.startswith("kg:"):
+        return KG + short[3:]
+    return expand(short) or (short if ":" in short else CODE + short)
+
+
 def prologue() -> str:
     """Return the `PREFIX` lines for everything in `PREFIXES`, to stand before a query typed by hand."""
     return "".join(f"PREFIX {name}: <{iri}>\n" for name, iri in PREFIXES.items())

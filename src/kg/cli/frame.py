@@ -106,8 +106,7 @@ def write_file(path: Path, text: str) -> None:
     """
     from kg.resources import write_whole
 
-    if path.exists() and not path.is_file():
-        raise CallError(f"{str(path)!r} is no file that can be replaced. Name a file with --out.")
+    _require_file(path)
     try:
         write_whole(path, text)
     except OSError as exc:
@@ -126,5 +125,12 @@ def write_files(folder: Path, texts: Mapping[str, str]) -> None:
         folder.mkdir(exist_ok=True)
     except OSError as exc:
         raise CallError(f"The folder {str(folder)!r} cannot be made: {exc.strerror}.") from exc
+    for name in texts:
+        _require_file(folder / name)
     for name, text in texts.items():
         write_file(folder / name, text)
+
+
+def _require_file(path: Path) -> None:
+    if path.exists() and not path.is_file():
+        raise CallError(f"{str(path)!r} is no file that can be replaced. Name another with --out.")

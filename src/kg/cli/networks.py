@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
@@ -13,15 +14,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from kg.cli.frame import (
-    FormatOption,
     GraphOption,
+    SourcesOption,
     StoreOption,
     app,
     count,
+    engine_at_work,
     open_graph,
     show_text,
     to_path,
-    value_of,
     write_file,
     write_files,
 )
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from kg.network import Network
     from kg.paths import Paths
     from kg.queries import Graph
+    from kg.store import Rows
 
 
 class NetworkFormat(StrEnum):
@@ -46,6 +48,24 @@ class NetworkFormat(StrEnum):
     ttl = "ttl"
     jsonld = "jsonld"
     html = "html"
+
+
+class Theme(StrEnum):
+    """The ground of a page."""
+
+    auto = "auto"
+    light = "light"
+    dark = "dark"
+
+
+class RecordFormat(StrEnum):
+    """How rows are written."""
+
+    table = "table"
+    csv = "csv"
+    tsv = "tsv"
+    json = "json"
+    jsonl = "jsonl"
 
 
 class Measure(StrEnum):
@@ -64,6 +84,7 @@ SUFFIXES: Mapping[str, NetworkFormat] = {
     ".ttl": NetworkFormat.ttl,
     ".jsonld": NetworkFormat.jsonld,
     ".html": NetworkFormat.html,
+    ".htm": NetworkFormat.html,
 }
 """The format that the name of a file stands for."""
 
@@ -93,16 +114,61 @@ ProjectionOption = Annotated[
 OutOption = Annotated[
     Path | None, typer.Option("--out", parser=to_path, metavar="FILE", help="The file to write; a folder for csv, which is two files.")
 ]
+RecordOption = Annotated[RecordFormat | None, typer.Option("--format", "-f", help="Default: table on a terminal, csv in a pipe.")]
 NetworkFormatOption = Annotated[
     NetworkFormat | None,
     typer.Option("--format", "-f", help="Default: what the name of the file says; else table on a terminal, json in a pipe."),
 ]
 
 
+StoryOption = Annotated[
+    str | None, typer.Option("--story", metavar="NAME|FILE", help="Lead through the page by a story: a YAML file, or one of the graph.")
+]
+ThemeOption = Annotated[Theme, typer.Option("--theme", help="The ground of the page: light, dark, or what the reader's system has.")]
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What a page is made of besides the network: a story, the folder of the source texts, and its ground."""
+
+    story: str | None = None
+    texts: Path | None = None
+    theme: str = "auto"
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """Where a network goes and in which format, and by which projection and from which sources it was taken."""
+
+    out: Path | None
+    format: NetworkFormat | None
+    projection: Path | None
+    sources: tuple[str, ...]
+    look: Look
+
+
 def _filters(classes: list[str] | None, relations: list[str] | None, sources: list[str] | None, as_of: date | None) -> Filters:
     from kg.elements import Filters
 
     return Filters(classes or (), relations or (), sources or (), as_of)
+
+
+def _word(format: RecordFormat | None) -> str | None:
+    return format.value if format else None
+
+
+def _open(graph: Path | None, store: Path | None, projection: Path | None) -> Graph:
+    """Open a graph with its table, whose making can be interrupted."""
+    opened = open_graph(graph, store)
+    with engine_at_work():
+        opened.table(projection)
+    return opened
+
+
+def _under(filters: Filters) -> str:
+    from kg.elements import OPEN
+
+    return "" if filters == OPEN else " under these filters"
 
 
 @app.command()
@@ -113,6 +179,9 @@ def network(
     relation: RelationOption = None,
     source: ReportedOption = None,
     as_of: AsOfOption = None,
+    story: StoryOption = None,
+    texts: SourcesOption = None,
+    theme: ThemeOption = Theme.auto,
     projection: ProjectionOption = None,
     graph: GraphOption = None,
     store: StoreOption = None,
@@ -120,15 +189,15 @@ def network(
     """Write the whole network; without options, as the page network.html, which needs no other file and no other host."""
     from kg.network import read_network
 
-    opened = open_graph(graph, store)
+    opened = _open(graph, store, projection)
     found = read_network(opened, filters=_filters(classes, relation, source, as_of), projection=projection)
     if not found.nodes:
         raise DataError("There is no node in the network under these filters.")
     if out is None and format in (None, NetworkFormat.html):
         out = Path("network.html")
-    if out is not None and format is None:
-        format = SUFFIXES.get(out.suffix.lower(), NetworkFormat.html)
-    _write(found, opened, out, format, projection)
+    if out is not None and not out.suffix and format is None:
+        format = NetworkFormat.html
+    _write(found, opened, Output(out, format, projection, tuple(source or ()), Look(story, texts, theme.value)))
 
 
 @app.command()
@@ -142,6 +211,9 @@ def subgraph(
     max_nodes: Annotated[int, typer.Option("--max-nodes", help="How many nodes to keep at most, the nearest first.")] = 500,
     format: NetworkFormatOption = None,
     out: OutOption = None,
+    story: StoryOption = None,
+    texts: SourcesOption = None,
+    theme: ThemeOption = Theme.auto,
     projection: ProjectionOption = None,
     graph: GraphOption = None,
     store: StoreOption = None,
@@ -149,12 +221,13 @@ def subgraph(
     """Take what lies around some things out of the network; what was cut is told on standard error."""
     from kg.network import subgraph
 
-    opened = open_graph(graph, store)
+    opened = _open(graph, store, projection)
     filters = _filters(classes, relation, source, as_of)
     found = subgraph(opened, ids, depth=depth, filters=filters, max_nodes=max_nodes, projection=projection)
-    if not found.edges:
-        raise DataError(f"Nothing is tied to {' or '.join(map(repr, ids))} under these filters. kg neighbours ID counts what there is.")
-    _write(found, opened, out, format, projection)
+    if not found.edges and not found.is_truncated:
+        what = " or ".join(map(repr, ids))
+        raise DataError(f"Nothing is tied to {what}{_under(filters)}. kg neighbours ID counts what there is.")
+    _write(found, opened, Output(out, format, projection, tuple(source or ()), Look(story, texts, theme.value)))
 
 
 @app.command()
@@ -166,7 +239,7 @@ def neighbours(
     as_of: AsOfOption = None,
     limit: Annotated[int, typer.Option("--limit", help="Edges on the page.")] = 50,
     offset: Annotated[int, typer.Option("--offset", help="Edges before the page.")] = 0,
-    format: FormatOption = None,
+    format: RecordOption = None,
     projection: ProjectionOption = None,
     graph: GraphOption = None,
     store: StoreOption = None,
@@ -176,21 +249,31 @@ def neighbours(
     from kg.store import Rows
     from kg.tables import is_table, print_rows
 
-    opened = open_graph(graph, store)
+    opened = _open(graph, store, projection)
     filters = _filters(classes, relation, source, as_of)
     found = neighbours(opened, id, filters=filters, limit=limit, offset=offset, projection=projection)
     if not found.total:
-        raise DataError(f"Nothing is tied to {id!r} under these filters.")
-    shown = f"{offset + 1:,} to {offset + len(found.edges):,} of {count(found.total, 'edge')}" if found.edges else "no edge"
-    if is_table(value_of(format)):
+        raise DataError(f"Nothing is tied to {id!r}{_under(filters)}.")
+    if not found.edges:
+        raise CallError(f"The page begins after the last of {count(found.total, 'edge')}. Give a smaller --offset.")
+    shown = f"{offset + 1:,} to {offset + len(found.edges):,} of {count(found.total, 'edge')}"
+    if is_table(_word(format)):
         ways = tuple((way.label, way.edges, way.nodes, way.relation) for way in found.ways)
         print_rows(Rows(("way", "edges", "things", "relation"), ways), "table", title=found.node.label)
         show_text("\n")
     elif len(found.edges) < found.total:
         print(f"kg: {shown}. --offset goes on, --limit takes more.", file=sys.stderr)
-    rows = tuple(_seen_from(found.node.id, edge, {node.id: node for node in found.others} | {id: found.node}) for edge in found.edges)
-    columns = ("way", "label", "money", "date", "id", "fact", "reported_in")
-    print_rows(Rows(columns, rows), value_of(format), note=f": {shown}")
+    rows = tuple(_seen_from(found.node.id, edge, {node.id: node for node in (*found.others, found.node)}) for edge in found.edges)
+    answer = Rows(("way", "label", "money", "date", "id", "fact", "reported_in"), rows)
+    print_rows(_for_people(answer, 5) if is_table(_word(format)) else answer, _word(format), note=f": {shown}")
+
+
+def _for_people(rows: Rows, columns: int) -> Rows:
+    """Leave out the columns that stand behind, and those in which nothing is."""
+    from kg.store import Rows
+
+    kept = [at for at in range(columns) if any(row[at] is not None for row in rows)]
+    return Rows(tuple(rows.columns[at] for at in kept), tuple(tuple(row[at] for at in kept) for row in rows))
 
 
 def _seen_from(id: str, edge: Edge, nodes: Mapping[str, Node]) -> tuple[str | None, ...]:
@@ -217,7 +300,7 @@ def path(
     relation: RelationOption = None,
     source: ReportedOption = None,
     as_of: AsOfOption = None,
-    format: FormatOption = None,
+    format: RecordOption = None,
     projection: ProjectionOption = None,
     graph: GraphOption = None,
     store: StoreOption = None,
@@ -227,15 +310,15 @@ def path(
     from kg.store import Rows
     from kg.tables import is_table, print_rows
 
-    opened = open_graph(graph, store)
+    opened = _open(graph, store, projection)
     filters = _filters(classes, relation, source, as_of)
     found = find_paths(opened, first, second, filters=filters, max_hops=max_hops, limit=limit, projection=projection)
     if found is None:
-        raise DataError(f"No path of {count(max_hops, 'step')} or less joins {first!r} and {second!r} under these filters.")
-    if is_table(value_of(format)):
+        raise DataError(f"No path of {count(max_hops, 'step')} or less joins {first!r} and {second!r}{_under(filters)}.")
+    if is_table(_word(format)):
         show_text(_to_text(found))
         return
-    print_rows(Rows(PATH_COLUMNS, tuple(_path_rows(found))), value_of(format))
+    print_rows(Rows(PATH_COLUMNS, tuple(_path_rows(found))), _word(format))
     if len(found.paths) < found.total:
         print(f"kg: {len(found.paths):,} of {found.total:,} shortest paths. --limit takes more.", file=sys.stderr)
 
@@ -279,7 +362,7 @@ def rank(
     relation: RelationOption = None,
     source: ReportedOption = None,
     as_of: AsOfOption = None,
-    format: FormatOption = None,
+    format: RecordOption = None,
     projection: ProjectionOption = None,
     graph: GraphOption = None,
     store: StoreOption = None,
@@ -290,7 +373,7 @@ def rank(
     from kg.store import Rows
     from kg.tables import print_rows
 
-    opened = open_graph(graph, store)
+    opened = _open(graph, store, projection)
     found = read_network(opened, filters=_filters(classes, relation, source, as_of), projection=projection)
     if not found.nodes:
         raise DataError("There is no node in the network under these filters.")
@@ -302,7 +385,7 @@ def rank(
     note = f" of {len(ranked):,}\n" + "\n".join(MEANINGS.values())
     if ranked[0].betweenness is None:
         note += f"\nPast {MAX_BETWEENNESS:,} nodes the betweenness takes long; --by betweenness counts it."
-    print_rows(Rows(("label", "class", "degree", "pagerank_percent", "betweenness_percent", "id"), rows), value_of(format), note=note)
+    print_rows(Rows(("label", "class", "degree", "pagerank_percent", "betweenness_percent", "id"), rows), _word(format), note=note)
 
 
 def _percent(share: float | None) -> Decimal | None:
@@ -312,9 +395,11 @@ def _percent(share: float | None) -> Decimal | None:
 # ---------------------------------------------------------------- writing
 
 
-def _write(found: Network, graph: Graph, out: Path | None, format: NetworkFormat | None, projection: Path | None) -> None:
+def _write(found: Network, graph: Graph, wanted: Output) -> None:
     """Write a network to a file or to standard output, and tell on standard error what is not in it."""
-    format = format or _format_of(out)
+    out, format = wanted.out, wanted.format or _format_of(wanted.out)
+    if format is not NetworkFormat.html and wanted.look != Look():
+        raise CallError("A story, a theme and the words of the sources are for a page. Write one with --format html.")
     if format is NetworkFormat.csv and out is None:
         raise CallError("csv is two files, nodes.csv and edges.csv. Name their folder with --out DIR.")
     if format is NetworkFormat.table and out is not None:
@@ -322,13 +407,13 @@ def _write(found: Network, graph: Graph, out: Path | None, format: NetworkFormat
     if format is NetworkFormat.table:
         _print_edges(found)
     elif out is None:
-        show_text(_text(found, graph, format, projection))
+        show_text(_text(found, graph, format, wanted))
     elif format is NetworkFormat.csv:
         from kg.exports import to_csv
 
         write_files(out, to_csv(found))
     else:
-        write_file(out, _text(found, graph, format, projection))
+        write_file(out, _text(found, graph, format, wanted))
     if out is not None:
         hint = " Open it in a browser." if format is NetworkFormat.html else ""
         show_text(f"Wrote {out}: {count(len(found.nodes), 'node')}, {count(len(found.edges), 'edge')}.{hint}\n")
@@ -341,19 +426,30 @@ def _format_of(out: Path | None) -> NetworkFormat:
         return NetworkFormat.table if sys.stdout.isatty() else NetworkFormat.json
     if found := SUFFIXES.get(out.suffix.lower()):
         return found
+    if out.suffix.lower() == ".csv":
+        raise CallError("csv is two files, nodes.csv and edges.csv. Name their folder with --format csv --out DIR.")
     raise CallError(f"The name {out.name!r} does not tell the format. Name it with --format, or end the name in {', '.join(SUFFIXES)}.")
 
 
-def _text(found: Network, graph: Graph, format: NetworkFormat, projection: Path | None) -> str:
+def _text(found: Network, graph: Graph, format: NetworkFormat, wanted: Output) -> str:
     if format is NetworkFormat.html:
-        from kg.draw import to_html
-
-        return to_html(found, graph)
+        return _page(found, graph, wanted.look)
     from kg.exports import WRITERS, to_triples
 
     if writer := WRITERS.get(format.value):
         return writer(found)
-    return to_triples(found, graph, projection).to_text(format.value)
+    return to_triples(found, graph, wanted.projection, wanted.sources).to_text(format.value)
+
+
+def _page(found: Network, graph: Graph, look: Look) -> str:
+    from kg.draw import to_html
+    from kg.proof import texts_by_source
+    from kg.sources import read_documents
+    from kg.story import read_story
+
+    texts = texts_by_source(graph.store, read_documents(look.texts)) if look.texts else None
+    story = read_story(look.story) if look.story else None
+    return to_html(found, graph, story=story, texts=texts, theme=look.theme)
 
 
 def _print_edges(found: Network) -> None:
@@ -372,7 +468,8 @@ def _print_edges(found: Network) -> None:
         )
         for edge in found.edges
     )
-    print_rows(Rows(("start", "relation", "end", "money", "date", "reported_in"), rows), "table", note=f", {count(len(labels), 'node')}")
+    answer = Rows(("start", "relation", "end", "money", "date", "reported_in"), rows)
+    print_rows(_for_people(answer, 6), "table", note=f", {count(len(labels), 'node')}")
 
 
 def _left_out(found: Network) -> Iterator[str]:

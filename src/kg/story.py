@@ -1,0 +1,107 @@
+"""A story: an ordered list of views of a picture, each of which tells one thing and shows its proof."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from kg.errors import CallError, NotFoundError
+from kg.network import Network
+from kg.resources import shipped
+from kg.vocab import suggest
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One view.
+
+    Args:
+        title: What it tells, in a few words.
+        text: What it tells, in a sentence or two.
+        show: Short forms of the nodes that stand out.
+        select: Short form of the node whose proof is shown, or None.
+    """
+
+    title: str
+    text: str
+    show: tuple[str, ...]
+    select: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """A title and its steps."""
+
+    title: str
+    steps: tuple[Step, ...]
+
+
+def story_names() -> list[str]:
+    """Return the names of the stories that ship with the graph.
+
+    Example:
+        >>> story_names()
+        ['digital-aspirant']
+    """
+    return sorted(path.stem for path in (shipped("graph") / "stories").glob("*.yaml"))
+
+
+def read_story(name: str) -> Story:
+    """Read a story: a YAML file, or the name of one that ships with the graph.
+
+    A file has `title` and `steps`; a step has `title`, `text`, `show` (a list of short forms) and perhaps `select`.
+
+    Raises:
+        CallError: There is none, or it is not complete.
+
+    Example:
+        >>> read_story("digital-aspirant").title
+        'The money for digital aspirants'
+    """
+    path = shipped("graph") / "stories" / f"{name}.yaml" if name in story_names() else Path(name)
+    try:
+        found = yaml.safe_load(path.read_text("utf-8"))
+    except OSError as exc:
+        known = f" or one of {', '.join(story_names())}" if story_names() else ""
+        raise CallError(f"The story {name!r} cannot be read: {exc.strerror}. Name a YAML file{known}.") from exc
+    except (yaml.YAMLError, UnicodeDecodeError) as exc:
+        place = getattr(exc, "problem_mark", None)
+        raise CallError(f"{path}:{place.line + 1 if place else 1}: the story is not YAML in UTF-8. Mend it there or just before.") from exc
+    steps = _of(found, "steps", list, path, "the story")
+    if not steps:
+        raise CallError(f"{path}: the story has no step. Give it one at least.")
+    return Story(_of(found, "title", str, path, "the story"), tuple(_step(step, path, number) for number, step in enumerate(steps, 1)))
+
+
+def _step(found: Any, path: Path, number: int) -> Step:
+    where = f"step {number}"
+    show = _of(found, "show", list, path, where)
+    select = found.get("select")
+    if not show or not all(isinstance(id, str) for id in (*show, *([select] if select is not None else []))):
+        raise CallError(f"{path}: {where} names in show or select what is no short form. Write a list such as [person:matt-hancock].")
+    ids = show if select is None or select in show else [*show, select]
+    return Step(_of(found, "title", str, path, where), _of(found, "text", str, path, where), tuple(ids), select)
+
+
+def _of(found: Any, name: str, kind: type, path: Path, where: str) -> Any:
+    if not isinstance(found, Mapping) or not isinstance(found.get(name), kind):
+        what = "a list" if kind is list else "a text"
+        raise CallError(f"{path}: {where} has no {name!r}, which is {what}. A story has title and steps; a step title, text and show.")
+    return found[name]
+
+
+def require_nodes(story: Story, network: Network) -> None:
+    """Refuse a story that names what is not in the network.
+
+    Raises:
+        NotFoundError: A node is missing; the message names the step and suggests the nearest.
+    """
+    known = {node.id for node in network.nodes}
+    for number, step in enumerate(story.steps, 1):
+        for id in step.show:
+            if id not in known:
+                raise NotFoundError(f"Step {number} of the story names {id!r}, which is not in the picture.{suggest(id, known)}")

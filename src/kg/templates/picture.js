@@ -1,0 +1,517 @@
+"use strict";
+const page = JSON.parse(document.getElementById("data").textContent);
+const drawn = JSON.parse(document.getElementById("drawn").textContent);
+const $ = id => document.getElementById(id);
+const FACTS = new Set(["Pledge", "Statement", "Outcome"]);
+const collator = new Intl.Collator("en", { numeric: true, sensitivity: "base" });
+const fold = text => text.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase().replace(/[^\p{L}\p{N}]+/gu, " ").trim();
+
+/* ---------------------------------------------------------------- what is in the file */
+
+const nodes = page.nodes.map((node, number) => ({ ...node, number, at: drawn.nodes[number], edges: [] }));
+const edges = page.edges.map((edge, number) => ({ ...edge, number, start: nodes[edge.start], end: nodes[edge.end], by: page.relations[edge.relation] }));
+const byId = new Map(nodes.map(node => [node.id, node]));
+for (const edge of edges) { edge.start.edges.push(edge); if (edge.end !== edge.start) edge.end.edges.push(edge); }
+const told = id => (id && page.told[id]) || {};
+const ranked = [...nodes].sort((a, b) => b.edges.length - a.edges.length || a.number - b.number);
+const opening = new Set(ranked.slice(0, page.limit));
+const namesOf = new Map(nodes.map(node => [node, [node.label, ...(told(node.id).values || []).filter(([sort]) => sort.startsWith("Name")).map(([, text]) => text)]]));
+
+/* ---------------------------------------------------------------- what is shown */
+
+const state = { view: "picture", chosen: null, step: null, hide: new Set(page.hide), sources: new Set(), strength: "", from: "", to: "", undated: true, money: false, least: "", all: nodes.length <= page.limit };
+const view = { nodes: new Set(), edges: new Set() };
+
+const passesFact = node => {
+  if (!FACTS.has(node.name)) return true;
+  if (state.strength && node.name === "Pledge" && node.told.strength !== state.strength) return false;
+  if (!state.money && state.least === "") return true;
+  if (!node.told.money) return false;
+  return state.least === "" || largest(node) >= Number(state.least);
+};
+const largest = node => Math.max(...String(node.told.money).split("; ").map(text => Number((text.match(/\d[\d,]*(\.\d+)?/) || ["0"])[0].replaceAll(",", ""))));
+const passesEdge = edge => {
+  if (state.sources.has(edge.source)) return false;
+  if (!state.from && !state.to) return true;
+  if (!edge.known_by) return state.undated;
+  return (!state.from || edge.known_by >= state.from) && (!state.to || edge.known_by <= state.to);
+};
+function refilter() {
+  const isNarrow = state.sources.size || state.from || state.to || state.strength || state.money || state.least !== "";
+  const open = node => !state.hide.has(node.name) && (state.all || opening.has(node)) && passesFact(node);
+  view.nodes = new Set(nodes.filter(open));
+  view.edges = new Set(edges.filter(edge => view.nodes.has(edge.start) && view.nodes.has(edge.end) && passesEdge(edge)));
+  if (isNarrow) {
+    const isAboutMoney = state.money || state.least !== "";
+    const kept = edge => !isAboutMoney || FACTS.has(edge.start.name) || FACTS.has(edge.end.name);
+    view.edges = new Set([...view.edges].filter(kept));
+    const ends = new Set([...view.edges].flatMap(edge => [edge.start, edge.end]));
+    view.nodes = new Set([...view.nodes].filter(node => ends.has(node)));
+  }
+}
+function chosenPart() {
+  const step = state.step === null ? null : page.story.steps[state.step];
+  if (step) {
+    const part = new Set(step.show.map(id => byId.get(id)));
+    return { nodes: part, edges: new Set([...view.edges].filter(edge => part.has(edge.start) && part.has(edge.end))) };
+  }
+  const chosen = state.chosen;
+  if (!chosen) return null;
+  if (chosen.end) return { nodes: new Set([chosen.start, chosen.end]), edges: new Set([chosen]) };
+  const near = chosen.edges.filter(edge => view.edges.has(edge));
+  return { nodes: new Set([chosen, ...near.flatMap(edge => [edge.start, edge.end])]), edges: new Set(near) };
+}
+
+/* ---------------------------------------------------------------- the picture */
+
+const isDark = () => document.documentElement.dataset.theme ? document.documentElement.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
+const tone = name => getComputedStyle(document.documentElement).getPropertyValue("--" + name).trim();
+let colours = {};
+function readColours() {
+  colours = { ink: tone("ink"), ground: tone("ground"), soft: tone("soft"), line: isDark() ? "#59666f" : "#a9b3bb", link: tone("link"), index: isDark() ? 2 : 1 };
+}
+const colourOf = node => (page.styles[node.name] || ["dot", "#555555", "#bbbbbb"])[colours.index];
+const dot = node => ({ id: node.number, x: node.at.x, y: node.at.y, size: node.at.size, shape: node.at.shape, color: { background: colourOf(node), border: colours.ground, highlight: { background: colourOf(node), border: colours.ink }, hover: { background: colourOf(node), border: colours.ink } } });
+const parallel = new Map();
+const line = edge => {
+  const key = [edge.start.number, edge.end.number].sort((a, b) => a - b).join("-");
+  const turn = parallel.get(key) || 0;
+  parallel.set(key, turn + 1);
+  const found = { id: edge.number, from: edge.start.number, to: edge.end.number, dashes: edge.inferred ? [5, 4] : false };
+  return turn ? { ...found, smooth: { enabled: true, type: (turn % 2) === (edge.start.number < edge.end.number ? 0 : 1) ? "curvedCW" : "curvedCCW", roundness: 0.12 * Math.ceil(turn / 2) } } : found;
+};
+readColours();
+const dots = new vis.DataSet(), lines = new vis.DataSet();
+const network = new vis.Network($("stage"), { nodes: dots, edges: lines }, {
+  physics: false, autoResize: true,
+  interaction: { hover: nodes.length <= 2000, keyboard: false, hideEdgesOnDrag: edges.length > 6000, hideEdgesOnZoom: edges.length > 6000, tooltipDelay: 1e9, selectConnectedEdges: false },
+  nodes: { borderWidth: 1.5, borderWidthSelected: 3 },
+  edges: { smooth: false, width: 1, hoverWidth: 0, selectionWidth: 2, color: { color: colours.line, highlight: colours.ink, hover: colours.ink }, arrows: { to: { enabled: edges.length <= 6000, scaleFactor: 0.45 } } },
+});
+let hovered = null, part = null;
+network.on("hoverNode", event => { hovered = nodes[event.node]; network.redraw(); });
+network.on("blurNode", () => { hovered = null; network.redraw(); });
+network.on("click", event => {
+  if (event.nodes.length) choose(nodes[event.nodes[0]]);
+  else if (event.edges.length) choose(edges[event.edges[0]]);
+  else choose(null);
+});
+
+const widths = new Map();
+const LINE = 14.5;
+function wrapped(label) {
+  const rows = [""];
+  for (const word of (label.length > 90 ? label.slice(0, 90) : label).split(/\s+/)) {
+    if ((rows.at(-1) + " " + word).trim().length <= 26) rows[rows.length - 1] = (rows.at(-1) + " " + word).trim();
+    else if (rows[0] === "") rows[0] = word.slice(0, 26);
+    else rows.push(word.slice(0, 26));
+  }
+  return rows.length > 2 || label.length > 90 ? [rows[0], (rows[1] || "").slice(0, 24) + "…"] : rows;
+}
+const rowsOf = new Map(nodes.map(node => [node, wrapped(node.label)]));
+
+/* Labels have one size on the screen. The more connected a node, the earlier it gets its label, and none covers another. */
+network.on("afterDrawing", ctx => {
+  const scale = network.getScale(), corner = network.DOMtoCanvas({ x: 0, y: 0 });
+  const wide = $("stage").clientWidth, high = $("stage").clientHeight;
+  const screen = node => [(node.at.x - corner.x) * scale, (node.at.y - corner.y) * scale];
+  if (part) {
+    ctx.globalAlpha = 0.86; ctx.fillStyle = colours.ground;
+    ctx.fillRect(corner.x, corner.y, wide / scale, high / scale);
+    ctx.globalAlpha = 1;
+    for (const edge of part.edges) { const own = network.body.edges[edge.number]; if (own && own.connected) { own.draw(ctx); own.drawArrows(ctx); } }
+    for (const node of [...part.nodes].sort((a, b) => (a === state.chosen) - (b === state.chosen))) { const own = network.body.nodes[node.number]; if (own) own.draw(ctx); }
+  }
+  ctx.save();
+  ctx.textAlign = "center"; ctx.textBaseline = "top"; ctx.lineJoin = "round";
+  const taken = new Map(), cell = 60;
+  const fits = box => {
+    const cells = [];
+    for (let x = Math.floor(box[0] / cell); x <= Math.floor(box[2] / cell); x++) for (let y = Math.floor(box[1] / cell); y <= Math.floor(box[3] / cell); y++) cells.push(x + "," + y);
+    if (cells.some(key => (taken.get(key) || []).some(other => box[0] < other[2] && box[2] > other[0] && box[1] < other[3] && box[3] > other[1]))) return false;
+    for (const key of cells) taken.has(key) ? taken.get(key).push(box) : taken.set(key, [box]);
+    return true;
+  };
+  const write = (rows, places, size, weight, colour) => {
+    const font = `${weight} ${size}px system-ui, sans-serif`;
+    const key = rows.join("\n") + font;
+    if (!widths.has(key)) { ctx.font = font; widths.set(key, Math.max(...rows.map(row => ctx.measureText(row).width))); }
+    const across = widths.get(key) + 4, tall = rows.length * LINE;
+    const place = places.map(([x, y, side = 0]) => [x + side * across / 2, y]).find(([x, y]) => fits([x - across / 2, y, x + across / 2, y + tall]));
+    if (!place) return;
+    ctx.font = `${weight} ${size / scale}px system-ui, sans-serif`;
+    ctx.lineWidth = 3.5 / scale; ctx.strokeStyle = colours.ground; ctx.fillStyle = colour;
+    rows.forEach((row, at) => {
+      const left = corner.x + place[0] / scale, top = corner.y + (place[1] + at * LINE) / scale;
+      ctx.strokeText(row, left, top); ctx.fillText(row, left, top);
+    });
+  };
+  const first = [hovered, state.chosen && !state.chosen.end ? state.chosen : null].filter(Boolean);
+  const isSeen = node => { const [x, y] = screen(node); return view.nodes.has(node) && x > -40 && y > -20 && x < wide + 40 && y < high + 20; };
+  const order = [...new Set([...first, ...(part ? [...part.nodes].sort((a, b) => b.edges.length - a.edges.length) : ranked)])].filter(isSeen).slice(0, 220);
+  const nameNode = node => {
+    const [x, y] = screen(node), rows = rowsOf.get(node), half = node.at.size * scale, isFirst = first.includes(node), tall = rows.length * LINE;
+    const around = [[x, y + half + 3], [x, y - half - tall - 3], [x + half + 3, y - tall / 2, 1], [x - half - 3, y - tall / 2, -1]];
+    write(rows, part || isFirst ? around : around.slice(0, 2), isFirst ? 13.5 : 12, isFirst ? "600" : FACTS.has(node.name) ? "400" : "500", colours.ink);
+  };
+  /* The names that a reader looks for first are written in any case; the others keep off the larger nodes. */
+  order.slice(0, 12).forEach(nameNode);
+  for (const node of part ? part.nodes : order.slice(0, 80)) {
+    const [x, y] = screen(node), half = node.at.size * scale * 0.8;
+    if (half > 3.5) fits([x - half, y - half, x + half, y + half]);
+  }
+  order.slice(12).forEach(nameNode);
+  let left;
+  const named = part ? [...part.edges] : scale > 1.1 ? [...view.edges] : [];
+  left = 60;
+  for (const edge of named) {
+    const [x1, y1] = screen(edge.start), [x2, y2] = screen(edge.end), x = (x1 + x2) / 2, y = (y1 + y2) / 2;
+    if (x < 0 || y < 0 || x > wide || y > high || Math.hypot(x2 - x1, y2 - y1) < 70) continue;
+    if (!left--) break;
+    write([edge.by[1]], [[x, y - 7]], 11, "italic 400", colours.soft);
+  }
+  ctx.restore();
+});
+
+/* ---------------------------------------------------------------- what is known */
+
+function make(tag, properties, ...children) {
+  const found = document.createElement(tag);
+  for (const [name, value] of Object.entries(properties || {})) name in found && name !== "list" ? found[name] = value : found.setAttribute(name, value);
+  found.append(...children.filter(child => child !== null && child !== undefined));
+  return found;
+}
+const panel = $("panel");
+const sourceLabel = id => (page.sources[id] || { label: id }).label;
+function passageItem(number) {
+  const [source, start, end, form, link, words] = page.passages[number];
+  const origin = page.sources[source] || { label: source };
+  const item = make("li", {}, make("span", {}, origin.label));
+  item.append(make("br"), make("span", { className: "soft" }, `${origin.published ? origin.published + " · " : ""}characters ${start} to ${end}${form ? " · " + form : ""}`));
+  if (words) item.append(make("blockquote", {}, words));
+  if (link) item.append(make("br"), make("a", { href: safe(link), rel: "noreferrer", target: "_blank" }, link.includes(":~:text=") ? "Open the page at the passage" : "Open the page"));
+  return item;
+}
+const safe = link => /^https?:\/\//i.test(link) ? link : "#";
+const proofList = numbers => make("ol", {}, ...[...new Set(numbers)].map(passageItem));
+function disputes(id) {
+  const found = [];
+  const { conflicts = [], absences = [] } = told(id);
+  for (const { label, members, proof } of conflicts) {
+    found.push(make("div", { className: "dispute" }, make("strong", {}, "These do not agree"), label,
+      make("ul", {}, ...members.map(([text, numbers]) => make("li", {}, text, numbers.length ? details("Passages", proofList(numbers)) : null)))));
+  }
+  for (const { label, proof } of absences) found.push(make("div", { className: "dispute" }, make("strong", {}, "The source does not say"), label, proof.length ? details("Passages", proofList(proof)) : null));
+  return found;
+}
+function details(title, ...content) { return make("details", {}, make("summary", { className: "soft" }, title), ...content); }
+const jump = node => make("button", { type: "button", className: "plain", onclick: () => choose(node, true) }, node.label);
+function knownList(id) {
+  const values = told(id).values || [];
+  if (!values.length) return [];
+  const list = make("dl");
+  for (const [sort, text, numbers] of values) list.append(make("dt", {}, sort), make("dd", {}, text, numbers.length ? details(numbers.length > 1 ? `${numbers.length} passages` : "Passage", proofList(numbers)) : null));
+  return [make("h3", {}, "Known"), list];
+}
+function showNode(node) {
+  panel.replaceChildren(make("h2", {}, node.label), make("p", { className: "soft" }, [node.name, node.kind, node.id].filter(Boolean).join(" · ")), ...disputes(node.id), ...knownList(node.id));
+  const proof = told(node.id).proof;
+  if (proof) panel.append(make("h3", {}, "Proof"), proofList(proof));
+  const ways = new Map();
+  for (const edge of node.edges) {
+    const label = edge.start === node ? edge.by[1] : edge.by[2];
+    ways.set(label, [...(ways.get(label) || []), edge]);
+  }
+  if (ways.size) panel.append(make("h3", {}, `Ties (${node.edges.length})`));
+  for (const [label, found] of [...ways].sort((a, b) => b[1].length - a[1].length)) {
+    const list = make("ul", {}, ...found.slice(0, 200).map(edge => make("li", {}, jump(edge.start === node ? edge.end : edge.start), " ", make("button", { type: "button", className: "plain soft", "aria-label": "Proof of this tie", onclick: () => choose(edge) }, "proof"))));
+    if (found.length > 200) list.append(make("li", { className: "soft" }, `and ${found.length - 200} more; the table of edges has them all`));
+    const group = details(`${label} (${found.length})`, list);
+    group.open = found.length <= 8;
+    panel.append(group);
+  }
+}
+function showEdge(edge) {
+  panel.replaceChildren(make("h2", {}, `${edge.start.label} — ${edge.by[1]} — ${edge.end.label}`), make("p", { className: "soft" }, [edge.by[0], edge.fact].filter(Boolean).join(" · ")));
+  if (edge.inferred) panel.append(make("p", {}, make("span", { className: "mark" }, "concluded"), " The source does not state this role; the archivist concluded it."));
+  panel.append(...disputes(edge.fact), ...knownList(edge.fact));
+  const days = [["Begun by", edge.known_by], ["Ended by", edge.ended_by]].filter(([, day]) => day);
+  if (days.length) panel.append(make("dl", {}, ...days.flatMap(([name, day]) => [make("dt", {}, name), make("dd", {}, day)])));
+  panel.append(make("h3", {}, "Proof"), proofList(told(edge.fact).proof || []), make("p", {}, jump(edge.start), " · ", jump(edge.end)));
+}
+function showNothing() {
+  panel.replaceChildren(make("h2", {}, "What is known"), make("p", {}, "Choose a node or a tie to see what is known of it and which passage of which source proves it."));
+  if (nodes.length > page.limit && !state.all) panel.append(make("p", { className: "dispute" }, `Opened on the ${page.limit.toLocaleString("en")} most connected of ${nodes.length.toLocaleString("en")} nodes. `, make("button", { type: "button", onclick: () => { state.all = true; refresh(); } }, "Show all")));
+  const list = make("ul");
+  for (const [id, source] of Object.entries(page.sources)) list.append(make("li", {}, source.address ? make("a", { href: safe(source.address), rel: "noreferrer", target: "_blank" }, source.label) : source.label, make("br"), make("span", { className: "soft" }, [source.published, id].filter(Boolean).join(" · "))));
+  panel.append(make("h3", {}, "Sources"), list);
+  if (page.story) panel.append(make("p", {}, make("button", { type: "button", onclick: () => goTo(0) }, `Story: ${page.story.title}`)));
+  panel.append(make("p", { className: "soft" }, "A dashed tie was concluded by the archivist. A statement binds nobody; whether a pledge was kept is not said here."));
+}
+
+/* ---------------------------------------------------------------- choosing */
+
+function choose(what, isAway = false) {
+  state.chosen = what;
+  if (state.step !== null) { state.step = null; showStory(); }
+  if (what && !what.end && !view.nodes.has(what)) { state.hide.delete(what.name); if (!opening.has(what)) state.all = true; refresh(); if (!view.nodes.has(what)) { clearNarrow(); refresh(); } }
+  settle(isAway);
+}
+function settle(isAway) {
+  const what = state.chosen;
+  part = chosenPart();
+  network.setSelection({ nodes: what && !what.end && dots.get(what.number) ? [what.number] : [], edges: what && what.end && lines.get(what.number) ? [what.number] : [] }, { highlightEdges: false });
+  if (!what) showNothing(); else if (what.end) showEdge(what); else showNode(what);
+  if (what && isAway) { lookAt(what); panel.scrollTop = 0; if (innerWidth < 992) panel.scrollIntoView(); }
+  network.redraw();
+  drawTable();
+  remember();
+}
+function lookAt(what) {
+  const node = what.end ? what.start : what;
+  network.moveTo({ position: { x: node.at.x, y: node.at.y }, scale: Math.max(network.getScale(), 0.8), animation: false });
+}
+
+/* ---------------------------------------------------------------- filters */
+
+function svg(shape, colour) {
+  const found = document.createElementNS("http://www.w3.org/2000/svg", "svg"), inner = document.createElementNS("http://www.w3.org/2000/svg", "path");
+  const forms = { dot: "M8 1a7 7 0 1 1 0 14a7 7 0 1 1 0-14", square: "M2 2h12v12H2z", triangle: "M8 1l7 13H1z", triangleDown: "M8 15l7-13H1z", diamond: "M8 0l8 8-8 8-8-8z", hexagon: "M4 1h8l4 7-4 7H4L0 8z", star: "M8 0l2.4 5.2 5.6.7-4.1 3.9 1.1 5.7L8 12.7l-5 2.8 1.1-5.7L0 5.900l5.600-.7z" };
+  found.setAttribute("viewBox", "0 0 16 16"); found.setAttribute("aria-hidden", "true");
+  inner.setAttribute("d", forms[shape] || forms.dot); inner.setAttribute("fill", colour);
+  found.append(inner);
+  return found;
+}
+function drawFilters() {
+  const counts = new Map();
+  for (const node of nodes) counts.set(node.name, (counts.get(node.name) || 0) + 1);
+  $("legend").replaceChildren($("legend").firstElementChild);
+  for (const [name, [shape]] of Object.entries(page.styles)) {
+    const box = make("input", { type: "checkbox", checked: !state.hide.has(name), onchange: event => { event.target.checked ? state.hide.delete(name) : state.hide.add(name); refresh(); } });
+    $("legend").append(make("label", {}, box, svg(shape, page.styles[name][colours.index]), make("span", {}, name), make("small", {}, String(counts.get(name)))));
+  }
+  $("by-source").replaceChildren($("by-source").firstElementChild);
+  for (const [id, source] of Object.entries(page.sources)) {
+    const box = make("input", { type: "checkbox", checked: !state.sources.has(id), onchange: event => { event.target.checked ? state.sources.delete(id) : state.sources.add(id); refresh(); } });
+    $("by-source").append(make("label", {}, box, " ", source.label));
+  }
+  $("by-strength").replaceChildren($("by-strength").firstElementChild);
+  for (const [value, text] of [["", "all"], ["firm", "firm: promised or announced"], ["planned", "planned"]]) {
+    const box = make("input", { type: "radio", name: "strength", checked: state.strength === value, onchange: () => { state.strength = value; refresh(); } });
+    $("by-strength").append(make("label", {}, box, " ", text));
+  }
+  for (const [id, name] of [["from-day", "from"], ["to-day", "to"], ["least-money", "least"]]) $(id).value = state[name];
+  $("undated").checked = state.undated; $("with-money").checked = state.money;
+  $("units").textContent = [...new Set(nodes.map(node => node.told.unit).filter(Boolean))].join(", ");
+}
+for (const [id, name] of [["from-day", "from"], ["to-day", "to"], ["least-money", "least"]]) $(id).addEventListener("change", event => { state[name] = event.target.value; refresh(); });
+$("undated").addEventListener("change", event => { state.undated = event.target.checked; refresh(); });
+$("with-money").addEventListener("change", event => { state.money = event.target.checked; refresh(); });
+function clearNarrow() { Object.assign(state, { sources: new Set(), strength: "", from: "", to: "", undated: true, money: false, least: "" }); }
+$("reset").addEventListener("click", () => { clearNarrow(); state.hide.clear(); state.all = true; refresh(); });
+
+function refresh() {
+  refilter();
+  parallel.clear();
+  dots.clear(); lines.clear();
+  dots.add([...view.nodes].map(dot)); lines.add([...view.edges].map(line));
+  if (state.chosen && !(state.chosen.end ? view.edges : view.nodes).has(state.chosen)) state.chosen = null;
+  $("count").textContent = `${view.nodes.size.toLocaleString("en")} of ${nodes.length.toLocaleString("en")} nodes, ${view.edges.size.toLocaleString("en")} of ${edges.length.toLocaleString("en")} ties`;
+  drawFilters();
+  settle(false);
+}
+
+/* ---------------------------------------------------------------- search */
+
+let matches = [], active = -1;
+function search(text) {
+  const wanted = fold(text);
+  if (!wanted) return [];
+  const words = wanted.split(" ");
+  const found = [];
+  for (const node of nodes) {
+    let best = 0, by = node.label;
+    for (const name of namesOf.get(node)) {
+      const plain = fold(name);
+      const score = plain === wanted ? 4 : plain.startsWith(wanted) ? 3 : words.every(word => (" " + plain).includes(" " + word)) ? 2 : plain.includes(wanted) ? 1 : 0;
+      if (score > best) { best = score; by = name; }
+    }
+    if (best) found.push([best - (FACTS.has(node.name) ? 0.5 : 0), node, by]);
+  }
+  return found.sort((a, b) => b[0] - a[0] || b[1].edges.length - a[1].edges.length || a[1].number - b[1].number).slice(0, 12);
+}
+function offer() {
+  matches = search($("search").value); active = matches.length ? 0 : -1;
+  drawMatches();
+}
+function drawMatches() {
+  const list = $("matches"), text = $("search").value.trim();
+  list.replaceChildren(...matches.map(([, node, name], at) => make("li", { role: "option", id: "match-" + at, "aria-selected": String(at === active), onmousedown: event => { event.preventDefault(); take(at); } }, node.label, " ", make("small", {}, name === node.label ? node.name : `${node.name}, as ${name}`))));
+  if (!matches.length && text) list.append(make("li", { role: "option", "aria-selected": "false", "aria-disabled": "true" }, `Nothing here is called “${text.slice(0, 60)}”.`));
+  list.hidden = !text;
+  $("search").setAttribute("aria-expanded", String(!list.hidden));
+  if (active >= 0) { $("search").setAttribute("aria-activedescendant", "match-" + active); $("match-" + active).scrollIntoView({ block: "nearest" }); } else $("search").removeAttribute("aria-activedescendant");
+}
+function take(at) {
+  if (!matches[at]) return;
+  close();
+  $("search").value = matches[at][1].label;
+  choose(matches[at][1], true);
+}
+function close() { $("matches").hidden = true; $("search").setAttribute("aria-expanded", "false"); $("search").removeAttribute("aria-activedescendant"); }
+$("search").addEventListener("input", offer);
+$("search").addEventListener("blur", close);
+$("search").addEventListener("keydown", event => {
+  if (event.key === "Escape") { close(); return; }
+  if (event.key === "Enter") { event.preventDefault(); if ($("matches").hidden) offer(); take(Math.max(active, 0)); return; }
+  if (!["ArrowDown", "ArrowUp"].includes(event.key) || !matches.length) return;
+  event.preventDefault();
+  active = (active + (event.key === "ArrowDown" ? 1 : matches.length - 1)) % matches.length;
+  drawMatches();
+});
+$("find").addEventListener("submit", event => event.preventDefault());
+
+/* ---------------------------------------------------------------- the tables */
+
+const day = edge => edge.known_by || "";
+const COLUMNS = {
+  nodes: [["Name", node => node.label, node => jump(node)], ["Class", node => node.name], ["Kind", node => node.kind || ""], ["Ties", node => node.edges.length], ["Money", node => node.told.money || ""], ["Date", node => node.told.date || node.told.latest || ""]],
+  edges: [["From", edge => edge.start.label, edge => jump(edge.start)], ["Tie", edge => edge.by[1] + (edge.inferred ? " (concluded)" : ""), edge => make("button", { type: "button", onclick: () => choose(edge) }, edge.by[1] + (edge.inferred ? " (concluded)" : ""))], ["To", edge => edge.end.label, edge => jump(edge.end)], ["Money", edge => edge.told.money || ""], ["Begun by", day], ["Strength", edge => edge.told.strength || ""], ["Source", edge => edge.source ? edge.source.replace(/^source:/, "") : ""]],
+};
+const table = { sort: { nodes: [3, -1], edges: [0, 1] }, filter: "", rows: 200 };
+function currentRows() {
+  const all = state.view === "edges" ? [...view.edges] : [...view.nodes];
+  const within = $("only-chosen").checked && part ? all.filter(row => part[state.view].has(row)) : all;
+  const columns = COLUMNS[state.view], words = fold(table.filter).split(" ").filter(Boolean);
+  const kept = words.length ? within.filter(row => { const text = fold(columns.map(column => column[1](row)).join(" ")); return words.every(word => text.includes(word)); }) : within;
+  const [at, turn] = table.sort[state.view], value = columns[at][1];
+  return kept.map(row => [value(row), row]).sort((a, b) => turn * (typeof a[0] === "number" ? a[0] - b[0] : collator.compare(a[0], b[0])) || a[1].number - b[1].number).map(([, row]) => row);
+}
+function drawTable() {
+  if (state.view === "picture") return;
+  const columns = COLUMNS[state.view], rows = currentRows(), [at, turn] = table.sort[state.view];
+  const head = make("tr", {}, ...columns.map(([name], number) => make("th", { scope: "col", "aria-sort": number === at ? (turn > 0 ? "ascending" : "descending") : "none" },
+    make("button", { type: "button", onclick: () => { table.sort[state.view] = [number, number === at ? -turn : 1]; drawTable(); $("twin").querySelectorAll("th button")[number].focus(); } }, name + (number === at ? (turn > 0 ? " ↑" : " ↓") : "")))));
+  $("twin").querySelector("thead").replaceChildren(head);
+  $("twin").querySelector("tbody").replaceChildren(...rows.slice(0, table.rows).map(row => make("tr", { className: row === state.chosen ? "chosen" : "" }, ...columns.map(([, value, element]) => make("td", { className: typeof value(row) === "number" ? "number" : /^\d{4}-\d\d-\d\d$/.test(value(row)) ? "day" : "" }, element ? element(row) : String(value(row)))))));
+  $("caption").textContent = `${Math.min(rows.length, table.rows).toLocaleString("en")} of ${rows.length.toLocaleString("en")} ${state.view === "nodes" ? "nodes" : "ties"}`;
+  $("more").hidden = rows.length <= table.rows;
+}
+$("row-filter").addEventListener("input", event => { table.filter = event.target.value; drawTable(); });
+$("only-chosen").addEventListener("change", drawTable);
+$("more").addEventListener("click", () => { table.rows += 1000; drawTable(); });
+$("twin").querySelector("form").addEventListener("submit", event => event.preventDefault());
+function show(name) {
+  state.view = name; table.rows = 200;
+  for (const other of ["picture", "nodes", "edges"]) $("view-" + other).setAttribute("aria-pressed", String(other === name));
+  $("twin").hidden = name === "picture"; $("nav").hidden = name !== "picture"; $("stage").style.visibility = name === "picture" ? "visible" : "hidden";
+  drawTable(); remember();
+}
+for (const name of ["picture", "nodes", "edges"]) $("view-" + name).addEventListener("click", () => show(name));
+
+/* ---------------------------------------------------------------- saving */
+
+function save(name, type, content) {
+  const link = make("a", { href: URL.createObjectURL(new Blob([content], { type })), download: name });
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 5000);
+  $("save").open = false;
+}
+const quote = value => /[",\r\n]/.test(String(value)) ? `"${String(value).replaceAll('"', '""')}"` : String(value);
+const csv = rows => rows.map(row => row.map(quote).join(",")).join("\n") + "\n";
+const current = () => part ? { nodes: [...part.nodes], edges: [...part.edges] } : { nodes: [...view.nodes], edges: [...view.edges] };
+const spans = fact => (told(fact).proof || []).map(number => { const [source, start, end, , link] = page.passages[number]; return { source, start, end, link }; });
+$("save-nodes").addEventListener("click", () => save("nodes.csv", "text/csv", csv([["id", "class", "label", "kind", "money", "date"], ...current().nodes.map(node => [node.id, node.name, node.label, node.kind || "", node.told.money || "", node.told.date || ""])])));
+$("save-edges").addEventListener("click", () => save("edges.csv", "text/csv", csv([["source", "target", "relation", "label", "inferred", "fact", "reported_in", "known_by", "money", "passages"], ...current().edges.map(edge => [edge.start.id, edge.end.id, edge.by[0], edge.by[1], edge.inferred, edge.fact || "", edge.source || "", edge.known_by || "", edge.told.money || "", spans(edge.fact).map(({ source, start, end }) => `${source} ${start}-${end}`).join("; ")])])));
+$("save-json").addEventListener("click", () => save("network.json", "application/json", JSON.stringify({ directed: true, multigraph: true, graph: { title: page.title }, nodes: current().nodes.map(node => ({ id: node.id, class: node.name, label: node.label, kind: node.kind, ...node.told })), edges: current().edges.map(edge => ({ source: edge.start.id, target: edge.end.id, key: String(edge.key), relation: edge.by[0], label: edge.by[1], inverse_label: edge.by[2], inferred: edge.inferred, fact: edge.fact, reported_in: edge.source, known_by: edge.known_by, ended_by: edge.ended_by, passages: spans(edge.fact), ...edge.told })) }, null, 2)));
+$("save-png").addEventListener("click", () => {
+  const from = $("stage").querySelector("canvas"), to = make("canvas", { width: from.width, height: from.height }), ctx = to.getContext("2d");
+  ctx.fillStyle = colours.ground; ctx.fillRect(0, 0, to.width, to.height); ctx.drawImage(from, 0, 0);
+  to.toBlob(blob => save("network.png", "image/png", blob));
+});
+
+/* ---------------------------------------------------------------- the story */
+
+function goTo(number) {
+  const step = page.story.steps[number];
+  clearNarrow();
+  state.step = number;
+  state.chosen = step.select ? byId.get(step.select) : null;
+  for (const id of step.show) { state.hide.delete(byId.get(id).name); if (!opening.has(byId.get(id))) state.all = true; }
+  refresh();
+  showStory();
+  network.fit({ nodes: step.show.map(id => byId.get(id).number), animation: false, maxZoomLevel: 1.4 });
+  network.moveTo({ scale: network.getScale() * 0.82, animation: false });
+  $("story-title").focus({ preventScroll: true });
+}
+function showStory() {
+  const number = state.step;
+  $("story").hidden = number === null;
+  if (number === null) { remember(); return; }
+  const step = page.story.steps[number];
+  $("story-at").textContent = `${page.story.title} · ${number + 1} of ${page.story.steps.length}`;
+  $("story-title").textContent = step.title; $("story-text").textContent = step.text;
+  $("story-back").disabled = number === 0; $("story-next").disabled = number === page.story.steps.length - 1;
+  network.setSize("100%", "100%"); network.redraw();
+}
+$("story-back").addEventListener("click", () => goTo(state.step - 1));
+$("story-next").addEventListener("click", () => goTo(state.step + 1));
+$("story-end").addEventListener("click", () => { state.step = null; showStory(); settle(false); });
+
+/* ---------------------------------------------------------------- the address */
+
+let isRestoring = false;
+function remember() {
+  if (isRestoring) return;
+  const params = new URLSearchParams();
+  if (state.view !== "picture") params.set("view", state.view);
+  if (state.step !== null) params.set("step", state.step + 1);
+  else if (state.chosen) state.chosen.end ? params.set("tie", state.chosen.key) : params.set("node", state.chosen.id);
+  if ([...state.hide].sort().join() !== [...page.hide].sort().join()) params.set("hide", [...state.hide].sort().join());
+  if (state.sources.size) params.set("without", [...state.sources].sort().join());
+  for (const name of ["strength", "from", "to", "least"]) if (state[name]) params.set(name, state[name]);
+  if (!state.undated) params.set("undated", "no");
+  if (state.money) params.set("money", "yes");
+  if (state.all && nodes.length > page.limit) params.set("all", "yes");
+  history.replaceState(null, "", params.size ? "#" + params : location.pathname + location.search);
+}
+function restore() {
+  const params = new URLSearchParams(location.hash.slice(1));
+  isRestoring = true;
+  clearNarrow();
+  state.hide = new Set(params.has("hide") ? params.get("hide").split(",").filter(name => page.styles[name]) : page.hide);
+  state.sources = new Set((params.get("without") || "").split(",").filter(id => page.sources[id]));
+  state.strength = ["firm", "planned"].includes(params.get("strength")) ? params.get("strength") : "";
+  for (const name of ["from", "to"]) state[name] = /^\d{4}-\d\d-\d\d$/.test(params.get(name) || "") ? params.get(name) : "";
+  state.least = params.get("least") && Number.isFinite(Number(params.get("least"))) ? params.get("least") : "";
+  state.undated = params.get("undated") !== "no"; state.money = params.get("money") === "yes";
+  state.all = params.get("all") === "yes" || nodes.length <= page.limit;
+  state.step = null;
+  state.chosen = byId.get(params.get("node")) || edges.find(edge => String(edge.key) === params.get("tie")) || null;
+  const chosen = state.chosen, number = Number(params.get("step"));
+  refresh();
+  if (!document.documentElement.dataset.ready) network.fit({ animation: false });
+  if (page.story && number >= 1 && number <= page.story.steps.length) goTo(number - 1);
+  else if (chosen) { choose(chosen, true); }
+  show(["nodes", "edges"].includes(params.get("view")) ? params.get("view") : "picture");
+  isRestoring = false;
+  remember();
+}
+addEventListener("hashchange", restore);
+
+/* ---------------------------------------------------------------- beginning */
+
+$("zoom-in").addEventListener("click", () => network.moveTo({ scale: network.getScale() * 1.4, animation: false }));
+$("zoom-out").addEventListener("click", () => network.moveTo({ scale: network.getScale() / 1.4, animation: false }));
+$("fit").addEventListener("click", () => network.fit({ animation: false }));
+function nameTheme() { $("theme").textContent = isDark() ? "Light" : "Dark"; }
+function recolour() { readColours(); network.setOptions({ edges: { color: { color: colours.line, highlight: colours.ink, hover: colours.ink } } }); nameTheme(); refresh(); }
+$("theme").addEventListener("click", () => { document.documentElement.dataset.theme = isDark() ? "light" : "dark"; recolour(); });
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", recolour);
+addEventListener("keydown", event => {
+  if (event.key === "Escape" && !(event.target instanceof HTMLInputElement)) choose(null);
+  if (event.key === "/" && !(event.target instanceof HTMLInputElement)) { event.preventDefault(); $("search").focus(); }
+});
+nameTheme();
+restore();
+document.documentElement.dataset.ready = "yes";

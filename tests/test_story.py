@@ -1,0 +1,82 @@
+"""A story names what is in the picture, and its figures are those of the graph."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+import kg
+from kg.errors import CallError, NotFoundError
+from kg.network import Network, read_network
+from kg.story import Story, read_story, require_nodes, story_names
+
+GOOD = "title: One\nsteps:\n  - {title: First, text: It begins., show: ['person:a'], select: 'person:b'}\n"
+
+
+@pytest.fixture(scope="module")
+def network() -> Network:
+    return read_network(kg.open())
+
+
+@pytest.mark.parametrize("name", story_names())
+def test_a_story_of_the_graph_names_what_is_there_and_is_told_in_a_few_words(network: Network, name: str) -> None:
+    story = read_story(name)
+    require_nodes(story, network)
+    for step in story.steps:
+        assert len(step.text.split()) <= 60
+        assert step.select in step.show
+
+
+def test_the_figures_of_the_digital_aspirants_are_those_of_the_graph() -> None:
+    graph = kg.open()
+    totals = {row["pledge"]: (row["total_low"], row["total_high"]) for row in graph.query("pledges").to_dicts()}
+    source = "pledge:future-care-capital-digital-aspirants-"
+    six, seed, images = (totals[source + name] for name in ("six-million", "seed", "skin-images"))
+    told = [set(re.findall(r"£([\d,]+\d)(?! million)", step.text)) for step in read_story("digital-aspirant").steps]
+    assert told == [
+        set(),
+        {f"{six[1]:,.0f}"},
+        {f"{value:,.0f}" for value in seed if value is not None},
+        set(),
+        {f"{seed[0]:,.0f}", f"{six[1] + seed[1]:,.0f}", f"{images[0]:,.0f}"},  # type: ignore[operator]  # these three have both ends
+    ]
+
+
+def test_a_story_is_read_from_a_file_and_the_selected_node_stands_out(tmp_path: Path) -> None:
+    (tmp_path / "one.yaml").write_text(GOOD, "utf-8")
+    story = read_story(str(tmp_path / "one.yaml"))
+    assert (story.title, story.steps[0].show, story.steps[0].select) == ("One", ("person:a", "person:b"), "person:b")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("title: [", "one.yaml:1: the story is not YAML"),
+        ("", "the story has no 'steps', which is a list"),
+        ("[]", "the story has no 'steps'"),
+        ("title: One\nsteps: []", "the story has no step"),
+        ("steps: [{title: a, text: b, show: ['person:a']}]", "the story has no 'title', which is a text"),
+        ("title: One\nsteps: [1]", "step 1 has no 'show'"),
+        ("title: One\nsteps: [{title: a, show: ['person:a']}]", "step 1 has no 'text'"),
+        ("title: One\nsteps: [{title: a, text: b, show: []}]", "step 1 names in show or select what is no short form"),
+        ("title: One\nsteps: [{title: a, text: b, show: [1]}]", "step 1 names in show or select"),
+        ("title: One\nsteps: [{title: a, text: b, show: ['person:a'], select: 1}]", "step 1 names in show or select"),
+    ],
+)
+def test_what_is_no_story_is_refused(tmp_path: Path, text: str, words: str) -> None:
+    (tmp_path / "one.yaml").write_text(text, "utf-8")
+    with pytest.raises(CallError) as caught:
+        read_story(str(tmp_path / "one.yaml"))
+    assert words in str(caught.value)
+
+
+def test_a_story_that_is_not_there_names_those_that_are() -> None:
+    with pytest.raises(CallError, match=r"'none' cannot be read: .* or one of digital-aspirant"):
+        read_story("none")
+
+
+def test_a_story_with_a_missing_node_suggests_the_nearest(network: Network, tmp_path: Path) -> None:
+    (tmp_path / "one.yaml").write_text(GOOD.replace("person:b", "person:mat-hancock").replace("person:a", "person:matt-hancock"), "utf-8")
+    story: Story = read_story(str(tmp_path / "one.yaml"))
+    with pytest.raises(NotFoundError, match=r"Step 1 of the story names 'person:mat-hancock'.*Did you mean 'person:matt-hancock'"):
+        require_nodes(story, network)
