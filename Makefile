@@ -52,9 +52,9 @@ $(VENV)/.developed: pyproject.toml constraints.txt | $(VENV)/bin/python
 
 picture: $(VENV)/.installed
 	@command -v chromium >/dev/null || { echo "The picture is taken with chromium. On Debian: apt-get install chromium"; exit 1; }
-	@$(BIN)/kg network --out network.html
+	@$(BIN)/kg network --story digital-aspirant --out network.html
 	@chromium --headless --no-sandbox --disable-gpu --disable-background-networking --hide-scrollbars \
-		--window-size=1280,760 --virtual-time-budget=4000 --screenshot=network.png "file://$(CURDIR)/network.html"
+		--window-size=1280,760 --virtual-time-budget=4000 --screenshot=network.png "file://$(CURDIR)/network.html#step=4"
 
 clean:
 	rm -rf $(VENV) dist network.html .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -277,6 +277,47 @@ def test_a_click_in_the_picture_chooses_a_node_and_one_beside_it_nothing(open_pa
     opened.page.wait_for_function("document.querySelector('#panel h2').textContent === 'What is known'")
 
 
+WRITTEN = """() => {
+    const written = [], proto = CanvasRenderingContext2D.prototype, own = proto.fillText;
+    proto.fillText = function (text, x, y) {
+        const at = this.getTransform(), box = this.measureText(text);
+        const wide = box.width * at.a, middle = at.a * x + at.e, top = at.d * y + at.f;
+        written.push([text, middle - wide / 2, top, middle + wide / 2, top + 11]);
+        return own.apply(this, arguments);
+    };
+    network.redraw();
+    return new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => { proto.fillText = own; done(written); })));
+}"""
+"""What is written in the picture, with the box of each line in pixels."""
+
+
+def test_an_arrow_is_labelled_as_it_reads_along_the_arrow(open_page: Open) -> None:
+    opened = open_page(fragment="#node=wave:digital-aspirant-second")
+    network = read_network(kg.open())
+    along = {edge.label for edge in network.edges if "wave:digital-aspirant-second" in (edge.start, edge.end)}
+    against = {edge.inverse_label for edge in network.edges if edge.end == "wave:digital-aspirant-second"} - along
+    texts = {line[0] for line in opened.page.evaluate(WRITTEN)}
+    assert "part of" in texts
+    assert against
+    assert against.isdisjoint(texts)
+
+
+@pytest.mark.parametrize("fragment", ["", "#node=person:matt-hancock", "#step=4"])
+def test_no_label_covers_another_or_leaves_the_picture(open_page: Open, fragment: str) -> None:
+    opened = open_page(fragment=fragment)
+    written = opened.page.evaluate(WRITTEN)
+    ratio = opened.page.evaluate("document.querySelector('#stage canvas').width / document.querySelector('#stage').clientWidth")
+    wide = opened.page.evaluate("document.querySelector('#stage canvas').width")
+    assert len(written) > 8
+    lines = list({tuple(line) for line in written})
+    for number, (text, left, top, right, bottom) in enumerate(lines):
+        assert -2 * ratio <= left, text
+        assert right <= wide + 2 * ratio, text
+        for other in lines[:number]:
+            apart = right <= other[1] or left >= other[3] or bottom <= other[2] or top >= other[4]
+            assert apart, (text, other[0])
+
+
 def test_a_tie_shows_its_fact_and_its_passages(open_page: Open) -> None:
     opened = open_page(fragment="#node=person:jeremy-wright")
     opened.page.get_by_role("button", name="Proof of this tie").first.click()

@@ -137,7 +137,7 @@ network.on("afterDrawing", ctx => {
     const key = rows.join("\n") + font;
     if (!widths.has(key)) { ctx.font = font; widths.set(key, Math.max(...rows.map(row => ctx.measureText(row).width))); }
     const across = widths.get(key) + 4, tall = rows.length * LINE;
-    const place = places.map(([x, y, side = 0]) => [x + side * across / 2, y]).find(([x, y]) => fits([x - across / 2, y, x + across / 2, y + tall]));
+    const place = places.map(([x, y, side = 0]) => [Math.max(across / 2 + 2, Math.min(wide - across / 2 - 2, x + side * across / 2)), y]).find(([x, y]) => fits([x - across / 2, y, x + across / 2, y + tall]));
     if (!place) return;
     ctx.font = `${weight} ${size / scale}px system-ui, sans-serif`;
     ctx.lineWidth = 3.5 / scale; ctx.strokeStyle = colours.ground; ctx.fillStyle = colour;
@@ -148,7 +148,7 @@ network.on("afterDrawing", ctx => {
   };
   const first = [hovered, state.chosen && !state.chosen.end ? state.chosen : null].filter(Boolean);
   const isSeen = node => { const [x, y] = screen(node); return view.nodes.has(node) && x > -40 && y > -20 && x < wide + 40 && y < high + 20; };
-  const order = [...new Set([...first, ...(part ? [...part.nodes].sort((a, b) => b.edges.length - a.edges.length) : ranked)])].filter(isSeen).slice(0, 220);
+  const order = [...new Set([...first, ...(part ? [...part.nodes].sort((a, b) => b.edges.length - a.edges.length) : ranked)])].filter(isSeen).slice(0, part ? 120 : Math.round(wide * high / 11000 * Math.max(1, scale)));
   const nameNode = node => {
     const [x, y] = screen(node), rows = rowsOf.get(node), half = node.at.size * scale, isFirst = first.includes(node), tall = rows.length * LINE;
     const around = [[x, y + half + 3], [x, y - half - tall - 3], [x + half + 3, y - tall / 2, 1], [x - half - 3, y - tall / 2, -1]];
@@ -443,6 +443,7 @@ function goTo(number) {
   network.fit({ nodes: step.show.map(id => byId.get(id).number), animation: false, maxZoomLevel: 1.4 });
   network.moveTo({ scale: network.getScale() * 0.82, animation: false });
   $("story-title").focus({ preventScroll: true });
+  if (innerWidth < 992) document.querySelector("main").scrollIntoView();
 }
 function showStory() {
   const number = state.step;
@@ -513,5 +514,6 @@ addEventListener("keydown", event => {
   if (event.key === "/" && !(event.target instanceof HTMLInputElement)) { event.preventDefault(); $("search").focus(); }
 });
 nameTheme();
+if (innerWidth < 992) document.querySelectorAll("#filters details").forEach(part => { part.open = false; });
 restore();
 document.documentElement.dataset.ready = "yes";
