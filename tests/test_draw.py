@@ -366,7 +366,7 @@ def test_the_filters_of_source_strength_date_and_money_leave_what_passes(open_pa
     page.fill("#to-day", "2018-12-31")
     page.press("#to-day", "Tab")
     page.uncheck("#undated")
-    days = page.evaluate("[...view.edges].map(edge => edge.known_by)")
+    days = page.evaluate("[...view.edges].map(edge => edge.known_by).filter(Boolean)")
     assert days
     assert max(days) <= "2018-12-31"
     page.get_by_role("button", name="Show everything").click()
@@ -571,6 +571,67 @@ def _large(count: int) -> Network:
     nodes = tuple(Node(f"person:p{number:05}", "Person", f"Person {number}") for number in range(count))
     ends = [(nodes[number].id, nodes[number * 7919 % number // 3].id) for number in range(1, count)]
     return Network(nodes, tuple(Edge(number, *pair, "kg:tie", "tied to", "tied to") for number, pair in enumerate(ends, 1)))
+
+
+def test_the_skip_link_leads_to_the_panel_and_changes_nothing(open_page: Open) -> None:
+    opened = open_page(fragment="#node=person:jeremy-wright")
+    opened.page.focus(".skip")
+    opened.page.keyboard.press("Enter")
+    assert opened.page.evaluate("document.activeElement.id") == "panel"
+    assert opened.page.inner_text("#panel h2") == "Jeremy Wright"
+
+
+def test_the_focus_stays_where_the_reader_is(open_page: Open) -> None:
+    opened = open_page(fragment="#node=person:jeremy-wright")
+    opened.page.focus("#class-Pledge")
+    opened.page.keyboard.press("Space")
+    assert opened.page.evaluate("document.activeElement.id") == "class-Pledge"
+    opened.page.focus("#panel li button.plain")
+    opened.page.keyboard.press("Enter")
+    assert opened.page.evaluate("document.activeElement.tagName") == "H2"
+
+
+def test_a_tie_to_what_is_hidden_brings_it_into_view(open_page: Open) -> None:
+    network = read_network(kg.open())
+    edge = next(edge for edge in network.edges if edge.start.startswith("statement:"))
+    opened = open_page(fragment=f"#tie={edge.number}")
+    assert opened.chosen() == sorted({edge.start, edge.end})
+    opened.page.click("#theme")
+    assert opened.chosen() == sorted({edge.start, edge.end})
+
+
+def test_what_was_concluded_is_marked_on_values_and_ties(open_page: Open) -> None:
+    opened = open_page(fragment="#node=pledge:publictechnology-first-speech-fund")
+    assert "concluded by the archivist: basis" in opened.panel
+    assert "may be a rounding of £475m" in opened.panel, "the note of the conflict"
+    opened = open_page(fragment="#node=pledge:future-care-capital-digital-aspirants-seed")
+    assert opened.page.locator("#panel li", has_text="Matt Hancock").locator(".mark").count() == 1
+
+
+def test_every_conflict_and_absence_of_the_graph_is_in_the_page(open_page: Open) -> None:
+    graph = kg.open()
+    labels = {str(row[0]) for row in graph.sparql("SELECT ?label { ?x a ?c ; rdfs:label ?label FILTER(?c IN (kg:Conflict, kg:Absence)) }")}
+    told = open_page().page.evaluate(
+        "Object.values(page.told).flatMap(({ conflicts = [], absences = [] }) => [...conflicts, ...absences].map(entry => entry.label))"
+    )
+    assert labels == set(told)
+
+
+def test_money_is_sorted_by_the_figure_and_the_table_is_what_is_saved(open_page: Open) -> None:
+    opened = open_page(fragment="#view=nodes")
+    opened.page.get_by_role("button", name="Comes to").click()
+    opened.page.get_by_role("button", name="Comes to").click()
+    assert "GBP 475,000,000 to 500,000,000" in opened.page.locator("tbody tr").first.inner_text()
+    opened.page.fill("#row-filter", "nhsx")
+    rows = list(csv.DictReader(io.StringIO(_saved(opened, "#save-nodes").decode())))
+    assert [row["label"] for row in rows] == opened.page.locator("tbody tr td:first-child").all_inner_texts()
+
+
+def test_a_mark_of_direction_turns_nothing_round(open_page: Open) -> None:
+    nodes = (Node("person:a", "Person", "\u202eevil"), Node("person:b", "Person", "Bob"))
+    network = Network(nodes, (Edge(1, "person:a", "person:b", "kg:tie", "pays", "is paid by"),))
+    opened = open_page(to_html(network, kg.open()), "#tie=1")
+    assert opened.page.inner_text("#panel h2") == "evil — pays — Bob"
 
 
 def test_a_large_graph_opens_on_its_most_connected_part_and_says_so(open_page: Open) -> None:

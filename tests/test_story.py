@@ -59,8 +59,15 @@ def test_a_story_is_read_from_a_file_and_the_selected_node_stands_out(tmp_path: 
         ("title: One\nsteps: [1]", "step 1 has no 'show'"),
         ("title: One\nsteps: [{title: a, show: ['person:a']}]", "step 1 has no 'text'"),
         ("title: One\nsteps: [{title: a, text: b, show: []}]", "step 1 names in show or select what is no short form"),
-        ("title: One\nsteps: [{title: a, text: b, show: [1]}]", "step 1 names in show or select"),
-        ("title: One\nsteps: [{title: a, text: b, show: ['person:a'], select: 1}]", "step 1 names in show or select"),
+        ("title: One\nsteps: [{title: a, text: b, show: [[x]]}]", "step 1 names in show or select"),
+        ("title: One\nsteps: [{title: a, text: b, show: ['person:a'], select: [x]}]", "step 1 names in show or select"),
+        (
+            "title: One\nsteps: [{title: a, text: b, show: ['person:a'], selcet: x}]",
+            "step 1 has 'selcet', which no step has. Did",
+        ),
+        ("title: One\nsteps: [" + "{title: a, text: b, show: [x]}," * 51 + "]", "the story has 51 steps"),
+        ("title: One\nsteps: [{title: a, text: " + "b" * 1001 + ", show: [x]}]", "step 1 is too long"),
+        ("[" * 3000, "the story is not YAML"),
     ],
 )
 def test_what_is_no_story_is_refused(tmp_path: Path, text: str, words: str) -> None:

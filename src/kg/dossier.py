@@ -23,21 +23,22 @@ def read_dossier(network: Network, graph: Graph, texts: Mapping[str, str] | None
 
     Returns:
         `sources` by short form; `passages` as rows of source, start, end, form, link and words; `told` by short form, each
-        with `values` (sort, text, numbers of passages), `proof` (numbers of passages), `conflicts` and `absences`.
+        with `values` (sort, text, numbers of passages, remark), `proof` (numbers of passages), `conflicts` and `absences`.
     """
-    wanted = {node.id for node in network.nodes} | {edge.fact for edge in network.edges if edge.fact}
+    behind = {id for edge in network.edges for id in (edge.fact, edge.reported_in) if id}
+    wanted = {node.id for node in network.nodes} | behind
     told: dict[str, Json] = {id: {} for id in sorted(wanted)}
     values = [row for row in _rows(graph, "values") if row[0] in wanted]
     disputes = [row for row in _rows(graph, "disputes") if row[0] in wanted]
     proof = _Proof(graph, texts)
-    for node, sort, text, value in values:
-        told[node].setdefault("values", []).append([_capital(sort), str(text), proof.of(value)])
+    for node, sort, text, value, remark in values:
+        told[node].setdefault("values", []).append([_capital(sort), str(text), proof.of(value), remark or ""])
     for id in sorted(wanted):
         if numbers := proof.of(id):
             told[id]["proof"] = numbers
-    for node, dispute, is_conflict, label, member, member_label in disputes:
+    for node, dispute, is_conflict, label, note, member, member_label in disputes:
         found = told[node].setdefault("conflicts" if is_conflict else "absences", {})
-        entry = found.setdefault(dispute, {"label": str(label), "proof": proof.of(dispute), "members": []})
+        entry = found.setdefault(dispute, {"label": str(label), "note": note or "", "proof": proof.of(dispute), "members": []})
         if member:
             entry["members"].append([str(member_label), proof.of(member)])
     told = {id: _without_keys(entry) for id, entry in told.items() if entry}

@@ -169,7 +169,8 @@ def _page(network: Network, graph: Graph, title: str, story: Story | None, texts
     }
 
 
-NODE_TOLD, EDGE_TOLD = ("money", "date", "latest", "strength", "unit"), ("money", "date", "strength")
+NODE_TOLD = ("money", "date", "latest", "strength", "unit", "total_low", "total_high")
+EDGE_TOLD = ("money", "date", "strength")
 """What the tables and filters need; the panel has all that is known from the passages' side."""
 
 

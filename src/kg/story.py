@@ -14,6 +14,12 @@ from kg.network import Network
 from kg.resources import shipped
 from kg.vocab import suggest
 
+KEYS = ("title", "text", "show", "select")
+"""What a step may have."""
+
+LONGEST = 50, 100, 1_000
+"""How many steps a story has at most, how many nodes a step shows, and how many characters a text has."""
+
 
 @dataclass(frozen=True, slots=True)
 class Step:
@@ -64,25 +70,31 @@ def read_story(name: str) -> Story:
     """
     path = shipped("graph") / "stories" / f"{name}.yaml" if name in story_names() else Path(name)
     try:
-        found = yaml.safe_load(path.read_text("utf-8"))
+        found = yaml.load(path.read_text("utf-8"), Loader=yaml.BaseLoader)  # noqa: S506 # it makes nothing but texts and lists
     except OSError as exc:
         known = f" or one of {', '.join(story_names())}" if story_names() else ""
         raise CallError(f"The story {name!r} cannot be read: {exc.strerror}. Name a YAML file{known}.") from exc
-    except (yaml.YAMLError, UnicodeDecodeError) as exc:
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as exc:
         place = getattr(exc, "problem_mark", None)
         raise CallError(f"{path}:{place.line + 1 if place else 1}: the story is not YAML in UTF-8. Mend it there or just before.") from exc
     steps = _of(found, "steps", list, path, "the story")
     if not steps:
         raise CallError(f"{path}: the story has no step. Give it one at least.")
+    if len(steps) > LONGEST[0]:
+        raise CallError(f"{path}: the story has {len(steps):,} steps; {LONGEST[0]} are the most that a reader follows.")
     return Story(_of(found, "title", str, path, "the story"), tuple(_step(step, path, number) for number, step in enumerate(steps, 1)))
 
 
 def _step(found: Any, path: Path, number: int) -> Step:
     where = f"step {number}"
+    if isinstance(found, Mapping) and (unknown := sorted(set(map(str, found)) - set(KEYS))):
+        raise CallError(f"{path}: {where} has {unknown[0]!r}, which no step has.{suggest(unknown[0], KEYS)}")
     show = _of(found, "show", list, path, where)
     select = found.get("select")
     if not show or not all(isinstance(id, str) for id in (*show, *([select] if select is not None else []))):
         raise CallError(f"{path}: {where} names in show or select what is no short form. Write a list such as [person:matt-hancock].")
+    if len(show) > LONGEST[1] or len(str(found.get("text"))) > LONGEST[2]:
+        raise CallError(f"{path}: {where} is too long; {LONGEST[1]} nodes and {LONGEST[2]:,} characters are the most.")
     ids = show if select is None or select in show else [*show, select]
     return Step(_of(found, "title", str, path, where), _of(found, "text", str, path, where), tuple(ids), select)
 

@@ -8,18 +8,21 @@ const fold = text => text.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase()
 
 /* ---------------------------------------------------------------- what is in the file */
 
-const nodes = page.nodes.map((node, number) => ({ ...node, number, at: drawn.nodes[number], edges: [] }));
+/* A mark that turns the direction of text, left open in a name, would turn what stands beside it. */
+const straight = text => String(text).replace(/[\u202A-\u202E\u2066-\u2069]/g, "");
+const nodes = page.nodes.map((node, number) => ({ ...node, label: straight(node.label) || node.id, number, at: drawn.nodes[number], edges: [] }));
 const edges = page.edges.map((edge, number) => ({ ...edge, number, start: nodes[edge.start], end: nodes[edge.end], by: page.relations[edge.relation] }));
 const byId = new Map(nodes.map(node => [node.id, node]));
 for (const edge of edges) { edge.start.edges.push(edge); if (edge.end !== edge.start) edge.end.edges.push(edge); }
 const told = id => (id && page.told[id]) || {};
 const ranked = [...nodes].sort((a, b) => b.edges.length - a.edges.length || a.number - b.number);
-const opening = new Set(ranked.slice(0, page.limit));
+const calm = new Set(page.hide);
+const opening = new Set([...ranked.filter(node => !calm.has(node.name)), ...ranked.filter(node => calm.has(node.name))].slice(0, page.limit));
 const namesOf = new Map(nodes.map(node => [node, [node.label, ...(told(node.id).values || []).filter(([sort]) => sort.startsWith("Name")).map(([, text]) => text)]]));
 
 /* ---------------------------------------------------------------- what is shown */
 
-const state = { view: "picture", chosen: null, step: null, hide: new Set(page.hide), sources: new Set(), strength: "", from: "", to: "", undated: true, money: false, least: "", all: nodes.length <= page.limit };
+const state = { view: "picture", chosen: null, step: null, last: null, hide: new Set(page.hide), sources: new Set(), strength: "", from: "", to: "", undated: true, money: false, least: "", all: nodes.length <= page.limit };
 const view = { nodes: new Set(), edges: new Set() };
 
 const passesFact = node => {
@@ -29,12 +32,15 @@ const passesFact = node => {
   if (!node.told.money) return false;
   return state.least === "" || largest(node) >= Number(state.least);
 };
-const largest = node => Math.max(...String(node.told.money).split("; ").map(text => Number((text.match(/\d[\d,]*(\.\d+)?/) || ["0"])[0].replaceAll(",", ""))));
+/* The most that a pledge may come to; an open end has no most. A sum that is no pledge is read from its figure. */
+const largest = node => node.told.total_low !== undefined ? (node.told.total_high === undefined ? Infinity : Number(node.told.total_high)) : Math.max(...figures(node.told.money));
+const figures = text => String(text).split("; ").map(part => Number((part.match(/\d[\d,]*(\.\d+)?/) || ["0"])[0].replaceAll(",", "")));
+const comesTo = told => told.total_low === undefined ? "" : `${told.unit} ${Number(told.total_low).toLocaleString("en")} to ${told.total_high === undefined ? "an open end" : Number(told.total_high).toLocaleString("en")}`;
 const passesEdge = edge => {
   if (state.sources.has(edge.source)) return false;
   if (!state.from && !state.to) return true;
-  if (!edge.known_by) return state.undated;
-  return (!state.from || edge.known_by >= state.from) && (!state.to || edge.known_by <= state.to);
+  if (!edge.known_by && !edge.ended_by) return state.undated;
+  return (!state.to || !edge.known_by || edge.known_by <= state.to) && (!state.from || !edge.ended_by || edge.ended_by >= state.from);
 };
 function refilter() {
   const isNarrow = state.sources.size || state.from || state.to || state.strength || state.money || state.least !== "";
@@ -99,12 +105,13 @@ network.on("click", event => {
 
 const widths = new Map();
 const LINE = 14.5;
+const clipped = word => word.length > 26 ? word.slice(0, 25) + "…" : word;
 function wrapped(label) {
   const rows = [""];
   for (const word of (label.length > 90 ? label.slice(0, 90) : label).split(/\s+/)) {
     if ((rows.at(-1) + " " + word).trim().length <= 26) rows[rows.length - 1] = (rows.at(-1) + " " + word).trim();
-    else if (rows[0] === "") rows[0] = word.slice(0, 26);
-    else rows.push(word.slice(0, 26));
+    else if (rows[0] === "") rows[0] = clipped(word);
+    else rows.push(clipped(word));
   }
   return rows.length > 2 || label.length > 90 ? [rows[0], (rows[1] || "").slice(0, 24) + "…"] : rows;
 }
@@ -155,12 +162,12 @@ network.on("afterDrawing", ctx => {
     write(rows, part || isFirst ? around : around.slice(0, 2), isFirst ? 13.5 : 12, isFirst ? "600" : FACTS.has(node.name) ? "400" : "500", colours.ink);
   };
   /* The names that a reader looks for first are written in any case; the others keep off the larger nodes. */
-  order.slice(0, 12).forEach(nameNode);
+  if (!part) order.slice(0, 12).forEach(nameNode);
   for (const node of part ? part.nodes : order.slice(0, 80)) {
     const [x, y] = screen(node), half = node.at.size * scale * 0.8;
     if (half > 3.5) fits([x - half, y - half, x + half, y + half]);
   }
-  order.slice(12).forEach(nameNode);
+  order.slice(part ? 0 : 12).forEach(nameNode);
   let left;
   const named = part ? [...part.edges] : scale > 1.1 ? [...view.edges] : [];
   left = 60;
@@ -197,11 +204,11 @@ const proofList = numbers => make("ol", {}, ...[...new Set(numbers)].map(passage
 function disputes(id) {
   const found = [];
   const { conflicts = [], absences = [] } = told(id);
-  for (const { label, members, proof } of conflicts) {
-    found.push(make("div", { className: "dispute" }, make("strong", {}, "These do not agree"), label,
+  for (const { label, note, members } of conflicts) {
+    found.push(make("div", { className: "dispute" }, make("strong", {}, "These do not agree"), label, note ? make("p", { className: "soft" }, note) : null,
       make("ul", {}, ...members.map(([text, numbers]) => make("li", {}, text, numbers.length ? details("Passages", proofList(numbers)) : null)))));
   }
-  for (const { label, proof } of absences) found.push(make("div", { className: "dispute" }, make("strong", {}, "The source does not say"), label, proof.length ? details("Passages", proofList(proof)) : null));
+  for (const { label, note, proof } of absences) found.push(make("div", { className: "dispute" }, make("strong", {}, "The source does not say"), label, note ? make("p", { className: "soft" }, note) : null, proof.length ? details("Passages", proofList(proof)) : null));
   return found;
 }
 function details(title, ...content) { return make("details", {}, make("summary", { className: "soft" }, title), ...content); }
@@ -210,7 +217,7 @@ function knownList(id) {
   const values = told(id).values || [];
   if (!values.length) return [];
   const list = make("dl");
-  for (const [sort, text, numbers] of values) list.append(make("dt", {}, sort), make("dd", {}, text, numbers.length ? details(numbers.length > 1 ? `${numbers.length} passages` : "Passage", proofList(numbers)) : null));
+  for (const [sort, text, numbers, remark] of values) list.append(make("dt", {}, sort), make("dd", {}, text, remark ? make("span", { className: "remark" }, remark) : null, numbers.length ? details(numbers.length > 1 ? `${numbers.length} passages` : "Passage", proofList(numbers)) : null));
   return [make("h3", {}, "Known"), list];
 }
 function showNode(node) {
@@ -222,9 +229,9 @@ function showNode(node) {
     const label = edge.start === node ? edge.by[1] : edge.by[2];
     ways.set(label, [...(ways.get(label) || []), edge]);
   }
-  if (ways.size) panel.append(make("h3", {}, `Ties (${node.edges.length})`));
+  if (ways.size) panel.append(make("h3", {}, `Ties (${node.edges.filter(edge => view.edges.has(edge)).length} shown of ${node.edges.length})`));
   for (const [label, found] of [...ways].sort((a, b) => b[1].length - a[1].length)) {
-    const list = make("ul", {}, ...found.slice(0, 200).map(edge => make("li", {}, jump(edge.start === node ? edge.end : edge.start), " ", make("button", { type: "button", className: "plain soft", "aria-label": "Proof of this tie", onclick: () => choose(edge) }, "proof"))));
+    const list = make("ul", {}, ...found.slice(0, 200).map(edge => make("li", {}, jump(edge.start === node ? edge.end : edge.start), " ", edge.inferred ? make("span", { className: "mark" }, "concluded") : null, " ", make("button", { type: "button", className: "plain soft", "aria-label": `Proof of this tie: ${label} ${(edge.start === node ? edge.end : edge.start).label}`, onclick: () => choose(edge) }, "proof"))));
     if (found.length > 200) list.append(make("li", { className: "soft" }, `and ${found.length - 200} more; the table of edges has them all`));
     const group = details(`${label} (${found.length})`, list);
     group.open = found.length <= 8;
@@ -243,7 +250,7 @@ function showNothing() {
   panel.replaceChildren(make("h2", {}, "What is known"), make("p", {}, "Choose a node or a tie to see what is known of it and which passage of which source proves it."));
   if (nodes.length > page.limit && !state.all) panel.append(make("p", { className: "dispute" }, `Opened on the ${page.limit.toLocaleString("en")} most connected of ${nodes.length.toLocaleString("en")} nodes. `, make("button", { type: "button", onclick: () => { state.all = true; refresh(); } }, "Show all")));
   const list = make("ul");
-  for (const [id, source] of Object.entries(page.sources)) list.append(make("li", {}, source.address ? make("a", { href: safe(source.address), rel: "noreferrer", target: "_blank" }, source.label) : source.label, make("br"), make("span", { className: "soft" }, [source.published, id].filter(Boolean).join(" · "))));
+  for (const [id, source] of Object.entries(page.sources)) list.append(make("li", {}, source.address ? make("a", { href: safe(source.address), rel: "noreferrer", target: "_blank" }, source.label) : source.label, make("br"), make("span", { className: "soft" }, [source.published, id].filter(Boolean).join(" · ")), ...disputes(id)));
   panel.append(make("h3", {}, "Sources"), list);
   if (page.story) panel.append(make("p", {}, make("button", { type: "button", onclick: () => goTo(0) }, `Story: ${page.story.title}`)));
   panel.append(make("p", { className: "soft" }, "A dashed tie was concluded by the archivist. A statement binds nobody; whether a pledge was kept is not said here."));
@@ -252,16 +259,25 @@ function showNothing() {
 /* ---------------------------------------------------------------- choosing */
 
 function choose(what, isAway = false) {
+  const held = document.activeElement;
   state.chosen = what;
-  if (state.step !== null) { state.step = null; showStory(); }
-  if (what && !what.end && !view.nodes.has(what)) { state.hide.delete(what.name); if (!opening.has(what)) state.all = true; refresh(); if (!view.nodes.has(what)) { clearNarrow(); refresh(); } }
+  if (state.step !== null) { state.last = state.step; state.step = null; showStory(); }
+  if (what && !(what.end ? view.edges : view.nodes).has(what)) {
+    for (const node of what.end ? [what.start, what.end] : [what]) { state.hide.delete(node.name); if (!opening.has(node)) state.all = true; }
+    refilter();
+    if (!(what.end ? view.edges : view.nodes).has(what)) clearNarrow();
+    refresh();
+  }
   settle(isAway);
+  /* What had the focus may be gone with what it stood in; the reader goes on at the heading. */
+  if (held !== document.body && !held.isConnected) { const head = panel.querySelector("h2"); head.tabIndex = -1; head.focus({ preventScroll: true }); }
 }
 function settle(isAway) {
   const what = state.chosen;
   part = chosenPart();
   network.setSelection({ nodes: what && !what.end && dots.get(what.number) ? [what.number] : [], edges: what && what.end && lines.get(what.number) ? [what.number] : [] }, { highlightEdges: false });
   if (!what) showNothing(); else if (what.end) showEdge(what); else showNode(what);
+  if (page.story && state.last !== null && state.step === null) panel.append(make("p", {}, make("button", { type: "button", onclick: () => goTo(state.last) }, "Back to the story")));
   if (what && isAway) { lookAt(what); panel.scrollTop = 0; if (innerWidth < 992) panel.scrollIntoView(); }
   network.redraw();
   drawTable();
@@ -283,26 +299,28 @@ function svg(shape, colour) {
   return found;
 }
 function drawFilters() {
+  const active = document.activeElement.id;
   const counts = new Map();
   for (const node of nodes) counts.set(node.name, (counts.get(node.name) || 0) + 1);
   $("legend").replaceChildren($("legend").firstElementChild);
   for (const [name, [shape]] of Object.entries(page.styles)) {
-    const box = make("input", { type: "checkbox", checked: !state.hide.has(name), onchange: event => { event.target.checked ? state.hide.delete(name) : state.hide.add(name); refresh(); } });
+    const box = make("input", { type: "checkbox", id: `class-${name}`, checked: !state.hide.has(name), onchange: event => { event.target.checked ? state.hide.delete(name) : state.hide.add(name); refresh(); } });
     $("legend").append(make("label", {}, box, svg(shape, page.styles[name][colours.index]), make("span", {}, name), make("small", {}, String(counts.get(name)))));
   }
   $("by-source").replaceChildren($("by-source").firstElementChild);
   for (const [id, source] of Object.entries(page.sources)) {
-    const box = make("input", { type: "checkbox", checked: !state.sources.has(id), onchange: event => { event.target.checked ? state.sources.delete(id) : state.sources.add(id); refresh(); } });
+    const box = make("input", { type: "checkbox", id: `from-${id}`, checked: !state.sources.has(id), onchange: event => { event.target.checked ? state.sources.delete(id) : state.sources.add(id); refresh(); } });
     $("by-source").append(make("label", {}, box, " ", source.label));
   }
   $("by-strength").replaceChildren($("by-strength").firstElementChild);
   for (const [value, text] of [["", "all"], ["firm", "firm: promised or announced"], ["planned", "planned"]]) {
-    const box = make("input", { type: "radio", name: "strength", checked: state.strength === value, onchange: () => { state.strength = value; refresh(); } });
+    const box = make("input", { type: "radio", id: `strength-${value || "all"}`, name: "strength", checked: state.strength === value, onchange: () => { state.strength = value; refresh(); } });
     $("by-strength").append(make("label", {}, box, " ", text));
   }
   for (const [id, name] of [["from-day", "from"], ["to-day", "to"], ["least-money", "least"]]) $(id).value = state[name];
   $("undated").checked = state.undated; $("with-money").checked = state.money;
   $("units").textContent = [...new Set(nodes.map(node => node.told.unit).filter(Boolean))].join(", ");
+  if (active && $(active) && $(active) !== document.activeElement) $(active).focus();
 }
 for (const [id, name] of [["from-day", "from"], ["to-day", "to"], ["least-money", "least"]]) $(id).addEventListener("change", event => { state[name] = event.target.value; refresh(); });
 $("undated").addEventListener("change", event => { state.undated = event.target.checked; refresh(); });
@@ -374,9 +392,10 @@ $("find").addEventListener("submit", event => event.preventDefault());
 /* ---------------------------------------------------------------- the tables */
 
 const day = edge => edge.known_by || "";
+const dateOf = node => node.told.date || (node.told.latest ? `by ${node.told.latest}` : "");
 const COLUMNS = {
-  nodes: [["Name", node => node.label, node => jump(node)], ["Class", node => node.name], ["Kind", node => node.kind || ""], ["Ties", node => node.edges.length], ["Money", node => node.told.money || ""], ["Date", node => node.told.date || node.told.latest || ""]],
-  edges: [["From", edge => edge.start.label, edge => jump(edge.start)], ["Tie", edge => edge.by[1] + (edge.inferred ? " (concluded)" : ""), edge => make("button", { type: "button", onclick: () => choose(edge) }, edge.by[1] + (edge.inferred ? " (concluded)" : ""))], ["To", edge => edge.end.label, edge => jump(edge.end)], ["Money", edge => edge.told.money || ""], ["Begun by", day], ["Strength", edge => edge.told.strength || ""], ["Source", edge => edge.source ? edge.source.replace(/^source:/, "") : ""]],
+  nodes: [["Name", node => node.label, node => jump(node)], ["Class", node => node.name], ["Kind", node => node.kind || ""], ["Ties", node => node.edges.length], ["Money", node => node.told.money || "", null, node => node.told.money ? largest(node) : -1], ["Comes to", node => comesTo(node.told), null, node => node.told.total_low === undefined ? -1 : largest(node)], ["Date", dateOf, null, node => (dateOf(node).match(/\d{4}[\d-]*/) || [""])[0]]],
+  edges: [["From", edge => edge.start.label, edge => jump(edge.start)], ["Tie", edge => edge.by[1] + (edge.inferred ? " (concluded)" : ""), edge => make("button", { type: "button", onclick: () => choose(edge) }, edge.by[1] + (edge.inferred ? " (concluded)" : ""))], ["To", edge => edge.end.label, edge => jump(edge.end)], ["Money", edge => edge.told.money || "", null, edge => edge.told.money ? Math.max(...figures(edge.told.money)) : -1], ["Begun by", day], ["Ended by", edge => edge.ended_by || ""], ["Strength", edge => edge.told.strength || ""], ["Source", edge => edge.source ? edge.source.replace(/^source:/, "") : ""]],
 };
 const table = { sort: { nodes: [3, -1], edges: [0, 1] }, filter: "", rows: 200 };
 function currentRows() {
@@ -384,7 +403,7 @@ function currentRows() {
   const within = $("only-chosen").checked && part ? all.filter(row => part[state.view].has(row)) : all;
   const columns = COLUMNS[state.view], words = fold(table.filter).split(" ").filter(Boolean);
   const kept = words.length ? within.filter(row => { const text = fold(columns.map(column => column[1](row)).join(" ")); return words.every(word => text.includes(word)); }) : within;
-  const [at, turn] = table.sort[state.view], value = columns[at][1];
+  const [at, turn] = table.sort[state.view], value = columns[at][3] || columns[at][1];
   return kept.map(row => [value(row), row]).sort((a, b) => turn * (typeof a[0] === "number" ? a[0] - b[0] : collator.compare(a[0], b[0])) || a[1].number - b[1].number).map(([, row]) => row);
 }
 function drawTable() {
@@ -419,10 +438,14 @@ function save(name, type, content) {
 }
 const quote = value => /[",\r\n]/.test(String(value)) ? `"${String(value).replaceAll('"', '""')}"` : String(value);
 const csv = rows => rows.map(row => row.map(quote).join(",")).join("\n") + "\n";
-const current = () => part ? { nodes: [...part.nodes], edges: [...part.edges] } : { nodes: [...view.nodes], edges: [...view.edges] };
+/* What is saved is what is seen: the rows of the table that is open, else what stands out, else what is shown. */
+const current = () => {
+  const found = part ? { nodes: [...part.nodes], edges: [...part.edges] } : { nodes: [...view.nodes], edges: [...view.edges] };
+  return state.view === "picture" ? found : { ...found, [state.view]: currentRows() };
+};
 const spans = fact => (told(fact).proof || []).map(number => { const [source, start, end, , link] = page.passages[number]; return { source, start, end, link }; });
-$("save-nodes").addEventListener("click", () => save("nodes.csv", "text/csv", csv([["id", "class", "label", "kind", "money", "date"], ...current().nodes.map(node => [node.id, node.name, node.label, node.kind || "", node.told.money || "", node.told.date || ""])])));
-$("save-edges").addEventListener("click", () => save("edges.csv", "text/csv", csv([["source", "target", "relation", "label", "inferred", "fact", "reported_in", "known_by", "money", "passages"], ...current().edges.map(edge => [edge.start.id, edge.end.id, edge.by[0], edge.by[1], edge.inferred, edge.fact || "", edge.source || "", edge.known_by || "", edge.told.money || "", spans(edge.fact).map(({ source, start, end }) => `${source} ${start}-${end}`).join("; ")])])));
+$("save-nodes").addEventListener("click", () => save("nodes.csv", "text/csv", csv([["id", "class", "label", "kind", "ties", "money", "comes_to", "date"], ...current().nodes.map(node => [node.id, node.name, node.label, node.kind || "", node.edges.length, node.told.money || "", comesTo(node.told), dateOf(node)])])));
+$("save-edges").addEventListener("click", () => save("edges.csv", "text/csv", csv([["source", "target", "relation", "label", "inferred", "fact", "reported_in", "known_by", "ended_by", "strength", "money", "passages"], ...current().edges.map(edge => [edge.start.id, edge.end.id, edge.by[0], edge.by[1], edge.inferred, edge.fact || "", edge.source || "", edge.known_by || "", edge.ended_by || "", edge.told.strength || "", edge.told.money || "", spans(edge.fact).map(({ source, start, end }) => `${source} ${start}-${end}`).join("; ")])])));
 $("save-json").addEventListener("click", () => save("network.json", "application/json", JSON.stringify({ directed: true, multigraph: true, graph: { title: page.title }, nodes: current().nodes.map(node => ({ id: node.id, class: node.name, label: node.label, kind: node.kind, ...node.told })), edges: current().edges.map(edge => ({ source: edge.start.id, target: edge.end.id, key: String(edge.key), relation: edge.by[0], label: edge.by[1], inverse_label: edge.by[2], inferred: edge.inferred, fact: edge.fact, reported_in: edge.source, known_by: edge.known_by, ended_by: edge.ended_by, passages: spans(edge.fact), ...edge.told })) }, null, 2)));
 $("save-png").addEventListener("click", () => {
   const from = $("stage").querySelector("canvas"), to = make("canvas", { width: from.width, height: from.height }), ctx = to.getContext("2d");
@@ -432,9 +455,9 @@ $("save-png").addEventListener("click", () => {
 
 /* ---------------------------------------------------------------- the story */
 
-function goTo(number) {
+function goTo(number, isRestored = false) {
   const step = page.story.steps[number];
-  clearNarrow();
+  if (!isRestored) clearNarrow();
   state.step = number;
   state.chosen = step.select ? byId.get(step.select) : null;
   for (const id of step.show) { state.hide.delete(byId.get(id).name); if (!opening.has(byId.get(id))) state.all = true; }
@@ -457,7 +480,7 @@ function showStory() {
 }
 $("story-back").addEventListener("click", () => goTo(state.step - 1));
 $("story-next").addEventListener("click", () => goTo(state.step + 1));
-$("story-end").addEventListener("click", () => { state.step = null; showStory(); settle(false); });
+$("story-end").addEventListener("click", () => { state.last = state.step; state.step = null; showStory(); settle(false); panel.focus({ preventScroll: true }); });
 
 /* ---------------------------------------------------------------- the address */
 
@@ -480,11 +503,11 @@ function restore() {
   const params = new URLSearchParams(location.hash.slice(1));
   isRestoring = true;
   clearNarrow();
-  state.hide = new Set(params.has("hide") ? params.get("hide").split(",").filter(name => page.styles[name]) : page.hide);
-  state.sources = new Set((params.get("without") || "").split(",").filter(id => page.sources[id]));
+  state.hide = new Set(params.has("hide") ? params.get("hide").split(",").filter(name => Object.hasOwn(page.styles, name)) : page.hide);
+  state.sources = new Set((params.get("without") || "").split(",").filter(id => Object.hasOwn(page.sources, id)));
   state.strength = ["firm", "planned"].includes(params.get("strength")) ? params.get("strength") : "";
-  for (const name of ["from", "to"]) state[name] = /^\d{4}-\d\d-\d\d$/.test(params.get(name) || "") ? params.get(name) : "";
-  state.least = params.get("least") && Number.isFinite(Number(params.get("least"))) ? params.get("least") : "";
+  for (const name of ["from", "to"]) state[name] = /^\d{4}-\d\d-\d\d$/.test(params.get(name) || "") && !Number.isNaN(Date.parse(params.get(name))) ? params.get(name) : "";
+  state.least = (params.get("least") || "").trim() && Number.isFinite(Number(params.get("least"))) ? params.get("least") : "";
   state.undated = params.get("undated") !== "no"; state.money = params.get("money") === "yes";
   state.all = params.get("all") === "yes" || nodes.length <= page.limit;
   state.step = null;
@@ -492,13 +515,14 @@ function restore() {
   const chosen = state.chosen, number = Number(params.get("step"));
   refresh();
   if (!document.documentElement.dataset.ready) network.fit({ animation: false });
-  if (page.story && number >= 1 && number <= page.story.steps.length) goTo(number - 1);
-  else if (chosen) { choose(chosen, true); }
+  if (page.story && number >= 1 && number <= page.story.steps.length) goTo(number - 1, true);
+  else if (chosen) choose(chosen, true);
   show(["nodes", "edges"].includes(params.get("view")) ? params.get("view") : "picture");
   isRestoring = false;
   remember();
 }
 addEventListener("hashchange", restore);
+document.querySelector(".skip").addEventListener("click", event => { event.preventDefault(); panel.focus(); });
 
 /* ---------------------------------------------------------------- beginning */
 
@@ -514,6 +538,8 @@ addEventListener("keydown", event => {
   if (event.key === "/" && !(event.target instanceof HTMLInputElement)) { event.preventDefault(); $("search").focus(); }
 });
 nameTheme();
+$("stage").querySelector(".vis-network").tabIndex = -1;
+addEventListener("beforeprint", () => { panel.querySelectorAll("details").forEach(part => { part.open = true; }); network.fit({ nodes: part ? [...part.nodes].map(node => node.number) : undefined, animation: false }); });
 if (innerWidth < 992) document.querySelectorAll("#filters details").forEach(part => { part.open = false; });
 restore();
 document.documentElement.dataset.ready = "yes";
