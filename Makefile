@@ -21,6 +21,8 @@ demo: $(VENV)/.installed
 	@echo "  $(BIN)/kg query pledges -p strength=firm   who promised what"
 	@echo "  $(BIN)/kg query criticism                  who objects, and what is the reply"
 	@echo "  $(BIN)/kg find stokes                      search by name"
+	@echo "  $(BIN)/kg path place:birmingham person:matt-hancock   how two things hang together, with the proof"
+	@echo "  $(BIN)/kg network --story digital-aspirant    the page again, with a story that leads through it"
 
 test: $(VENV)/.developed
 	@$(BIN)/python -m pytest

@@ -474,14 +474,14 @@ def test_an_interrupt_ends_a_query_that_would_run_for_ever(warm: Runner, tmp_pat
 @pytest.mark.parametrize("delay_s", [0.15, 0.3, 0.5, 0.8])
 def test_an_interrupt_while_a_graph_is_built_leaves_no_traceback(kg: Runner, delay_s: float, tmp_path: Path) -> None:
     process = kg.start("build", "--out", tmp_path / "out")
-    _wait_for(process, catches=True)
+    # Python catches the signal first, then the entry point gives it up while the command line is loaded, then that catches it.
+    for catches in (True, False, True):
+        _wait_for(process, catches=catches)
     time.sleep(delay_s)
     process.send_signal(signal.SIGINT)
     said = process.communicate(timeout=30)[1].decode()
-    if "src/kg/" in said or "Traceback" not in said:
-        # On a busy machine the signal may come before any of this code is loaded; then Python speaks for itself.
-        assert process.returncode in (0, 130, -signal.SIGINT), said
-        assert "Traceback" not in said
+    assert process.returncode in (0, 130, -signal.SIGINT), said
+    assert "Traceback" not in said
     if process.returncode == 0:
         assert kg("stats", "--store", tmp_path / "out").returncode == 0
 

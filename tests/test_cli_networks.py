@@ -149,6 +149,8 @@ WRONG = {
     "csv-as-a-file": (["network", *SMALL, "--out", "net.csv"], 2, "two files", "--format csv"),
     "unknown-suffix": (["network", *SMALL, "--out", "net.gml"], 2, "'net.gml'", "--format"),
     "story-without-a-page": (["network", *SMALL, "--format", "json", "--story", "digital-aspirant"], 2, "for a page", "--format html"),
+    "nameless-story": (["network", *SMALL, "--story", ""], 2, "no name", "digital-aspirant"),
+    "empty-class": (["network", *SMALL, "--class", ""], 2, "no class ''", "It has"),
     "missing-story": (["network", *SMALL, "--story", "none"], 2, "'none'", "digital-aspirant"),
     "story-of-another-graph": (["network", *SMALL, "--story", "digital-aspirant"], 2, "Step 1", "not in the picture"),
     "theme": (["network", *SMALL, "--theme", "sepia"], 2, "'sepia'", "dark"),

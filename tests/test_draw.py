@@ -19,7 +19,7 @@ import kg
 from kg.draw import CALM, OPENING, STYLES, to_html
 from kg.elements import Edge, Node
 from kg.errors import CallError, DataError
-from kg.network import Network, read_network
+from kg.network import Network, read_network, subgraph
 from kg.story import read_story
 
 HOSTILE = [
@@ -625,6 +625,14 @@ def test_money_is_sorted_by_the_figure_and_the_table_is_what_is_saved(open_page:
     opened.page.fill("#row-filter", "nhsx")
     rows = list(csv.DictReader(io.StringIO(_saved(opened, "#save-nodes").decode())))
     assert [row["label"] for row in rows] == opened.page.locator("tbody tr td:first-child").all_inner_texts()
+
+
+def test_a_small_part_opens_with_every_class(open_page: Open) -> None:
+    graph = kg.open()
+    part = subgraph(graph, ["organisation:nhsx"], depth=2)
+    assert {node.class_name for node in part.nodes} & set(CALM)
+    opened = open_page(to_html(part, graph))
+    assert opened.count == [len(part.nodes), len(part.nodes), len(part.edges), len(part.edges)]
 
 
 def test_a_mark_of_direction_turns_nothing_round(open_page: Open) -> None:

@@ -52,7 +52,10 @@ LARGEST = 15_000
 """How many nodes a page holds; a larger one would not open in a browser."""
 
 CALM = ("Theme", "Statement", "Technology")
-"""Classes that are in the file and not shown at first, where there are other classes to look at."""
+"""Classes that are in the file and not shown at first, where there are other classes to look at and many nodes."""
+
+FEW = 100
+"""So many nodes are all shown at once."""
 
 THEMES = ("auto", "light", "dark")
 
@@ -155,7 +158,7 @@ def _page(network: Network, graph: Graph, title: str, story: Story | None, texts
     ways = {way: number for number, way in enumerate(relations)}
     classes = {node.class_name for node in network.nodes}
     styles = {name: style for name, style in STYLES.items() if name in classes} | dict.fromkeys(sorted(classes - set(STYLES)), OTHER)
-    hidden = [name for name in CALM if name in classes] if classes - set(CALM) else []
+    hidden = [name for name in CALM if name in classes] if classes - set(CALM) and len(network.nodes) > FEW else []
     return {
         "title": title,
         "limit": OPENING,

@@ -139,7 +139,9 @@ def resolve(table: Table, filters: Filters) -> Filters:
 def _require(what: str, wanted: Sequence[str], known: Sequence[str]) -> None:
     for name in wanted:
         if name not in known:
-            hint = suggest(name, known) or f" It has: {', '.join(known[:20])}{', …' if len(known) > 20 else ''}."
+            hint = (
+                suggest(name, known) if name.removeprefix("kg:") else ""
+            ) or f" It has: {', '.join(known[:20])}{', …' if len(known) > 20 else ''}."
             raise NotFoundError(f"The network has no {what} {name.removeprefix('kg:')!r}.{hint.replace('kg:', '')}")
 
 

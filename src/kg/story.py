@@ -68,6 +68,8 @@ def read_story(name: str) -> Story:
         >>> read_story("digital-aspirant").title
         'The money for digital aspirants'
     """
+    if not name:
+        raise CallError(f"The story has no name. Name a YAML file or one of {', '.join(story_names())}.")
     path = shipped("graph") / "stories" / f"{name}.yaml" if name in story_names() else Path(name)
     try:
         found = yaml.load(path.read_text("utf-8"), Loader=yaml.BaseLoader)  # noqa: S506 # it makes nothing but texts and lists

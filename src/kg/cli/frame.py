@@ -82,7 +82,7 @@ def open_graph(graph: Path | None, store: Path | None = None) -> Graph:
     return opened
 
 
-def value_of(format: Format | None) -> str | None:
+def value_of(format: StrEnum | None) -> str | None:
     """Return a format as the word that the library knows."""
     return format.value if format else None
 

@@ -23,6 +23,7 @@ from kg.cli.frame import (
     open_graph,
     show_text,
     to_path,
+    value_of,
     write_file,
     write_files,
 )
@@ -153,10 +154,6 @@ def _filters(classes: list[str] | None, relations: list[str] | None, sources: li
     return Filters(classes or (), relations or (), sources or (), as_of)
 
 
-def _word(format: RecordFormat | None) -> str | None:
-    return format.value if format else None
-
-
 def _open(graph: Path | None, store: Path | None, projection: Path | None) -> Graph:
     """Open a graph with its table, whose making can be interrupted."""
     opened = open_graph(graph, store)
@@ -169,6 +166,15 @@ def _under(filters: Filters) -> str:
     from kg.elements import OPEN
 
     return "" if filters == OPEN else " under these filters"
+
+
+def _read_whole(graph: Graph, filters: Filters, projection: Path | None) -> Network:
+    from kg.network import read_network
+
+    found = read_network(graph, filters=filters, projection=projection)
+    if not found.nodes:
+        raise DataError(f"There is no node in the network{_under(filters)}.")
+    return found
 
 
 @app.command()
@@ -187,12 +193,8 @@ def network(
     store: StoreOption = None,
 ) -> None:
     """Write the whole network; without options, as the page network.html, which needs no other file and no other host."""
-    from kg.network import read_network
-
     opened = _open(graph, store, projection)
-    found = read_network(opened, filters=_filters(classes, relation, source, as_of), projection=projection)
-    if not found.nodes:
-        raise DataError("There is no node in the network under these filters.")
+    found = _read_whole(opened, _filters(classes, relation, source, as_of), projection)
     if out is None and format in (None, NetworkFormat.html):
         out = Path("network.html")
     if out is not None and not out.suffix and format is None:
@@ -257,7 +259,7 @@ def neighbours(
     if not found.edges:
         raise CallError(f"The page begins after the last of {count(found.total, 'edge')}. Give a smaller --offset.")
     shown = f"{offset + 1:,} to {offset + len(found.edges):,} of {count(found.total, 'edge')}"
-    if is_table(_word(format)):
+    if is_table(value_of(format)):
         ways = tuple((way.label, way.edges, way.nodes, way.relation) for way in found.ways)
         print_rows(Rows(("way", "edges", "things", "relation"), ways), "table", title=found.node.label)
         show_text("\n")
@@ -265,7 +267,7 @@ def neighbours(
         print(f"kg: {shown}. --offset goes on, --limit takes more.", file=sys.stderr)
     rows = tuple(_seen_from(found.node.id, edge, {node.id: node for node in (*found.others, found.node)}) for edge in found.edges)
     answer = Rows(("way", "label", "money", "date", "id", "fact", "reported_in"), rows)
-    print_rows(_for_people(answer, 5) if is_table(_word(format)) else answer, _word(format), note=f": {shown}")
+    print_rows(_for_people(answer, 5) if is_table(value_of(format)) else answer, value_of(format), note=f": {shown}")
 
 
 def _for_people(rows: Rows, columns: int) -> Rows:
@@ -315,10 +317,10 @@ def path(
     found = find_paths(opened, first, second, filters=filters, max_hops=max_hops, limit=limit, projection=projection)
     if found is None:
         raise DataError(f"No path of {count(max_hops, 'step')} or less joins {first!r} and {second!r}{_under(filters)}.")
-    if is_table(_word(format)):
+    if is_table(value_of(format)):
         show_text(_to_text(found))
         return
-    print_rows(Rows(PATH_COLUMNS, tuple(_path_rows(found))), _word(format))
+    print_rows(Rows(PATH_COLUMNS, tuple(_path_rows(found))), value_of(format))
     if len(found.paths) < found.total:
         print(f"kg: {len(found.paths):,} of {found.total:,} shortest paths. --limit takes more.", file=sys.stderr)
 
@@ -369,14 +371,10 @@ def rank(
 ) -> None:
     """Show who and what stands at the centre of the network, by degree, PageRank and betweenness."""
     from kg.measures import MAX_BETWEENNESS, MEANINGS, rank
-    from kg.network import read_network
     from kg.store import Rows
     from kg.tables import print_rows
 
-    opened = _open(graph, store, projection)
-    found = read_network(opened, filters=_filters(classes, relation, source, as_of), projection=projection)
-    if not found.nodes:
-        raise DataError("There is no node in the network under these filters.")
+    found = _read_whole(_open(graph, store, projection), _filters(classes, relation, source, as_of), projection)
     ranked = rank(found, by.value)
     rows = tuple(
         (row.node.label, row.node.class_name, row.degree, _percent(row.pagerank), _percent(row.betweenness), row.node.id)
@@ -385,7 +383,7 @@ def rank(
     note = f" of {len(ranked):,}\n" + "\n".join(MEANINGS.values())
     if ranked[0].betweenness is None:
         note += f"\nPast {MAX_BETWEENNESS:,} nodes the betweenness takes long; --by betweenness counts it."
-    print_rows(Rows(("label", "class", "degree", "pagerank_percent", "betweenness_percent", "id"), rows), _word(format), note=note)
+    print_rows(Rows(("label", "class", "degree", "pagerank_percent", "betweenness_percent", "id"), rows), value_of(format), note=note)
 
 
 def _percent(share: float | None) -> Decimal | None:
@@ -448,7 +446,7 @@ def _page(found: Network, graph: Graph, look: Look) -> str:
     from kg.story import read_story
 
     texts = texts_by_source(graph.store, read_documents(look.texts)) if look.texts else None
-    story = read_story(look.story) if look.story else None
+    story = read_story(look.story) if look.story is not None else None
     return to_html(found, graph, story=story, texts=texts, theme=look.theme)
 
 
