@@ -302,9 +302,11 @@ def test_an_arrow_is_labelled_as_it_reads_along_the_arrow(open_page: Open) -> No
     assert against.isdisjoint(texts)
 
 
-@pytest.mark.parametrize("fragment", ["", "#node=person:matt-hancock", "#step=4"])
-def test_no_label_covers_another_or_leaves_the_picture(open_page: Open, fragment: str) -> None:
-    opened = open_page(fragment=fragment)
+@pytest.mark.parametrize(
+    ("fragment", "size"), [("", (1280, 800)), ("#node=person:matt-hancock", (1280, 800)), ("#step=4", (1280, 800)), ("#step=4", (360, 740))]
+)
+def test_no_label_covers_another_or_leaves_the_picture(open_page: Open, fragment: str, size: tuple[int, int]) -> None:
+    opened = open_page(fragment=fragment, size=size)
     written = opened.page.evaluate(WRITTEN)
     ratio = opened.page.evaluate("document.querySelector('#stage canvas').width / document.querySelector('#stage').clientWidth")
     wide = opened.page.evaluate("document.querySelector('#stage canvas').width")
@@ -316,6 +318,8 @@ def test_no_label_covers_another_or_leaves_the_picture(open_page: Open, fragment
         for other in lines[:number]:
             apart = right <= other[1] or left >= other[3] or bottom <= other[2] or top >= other[4]
             assert apart, (text, other[0])
+        nav = opened.page.evaluate("(({ offsetLeft: l, offsetTop: t, offsetWidth: w, offsetHeight: h }) => [l, t, l + w, t + h])($('nav'))")
+        assert right <= nav[0] * ratio or left >= nav[2] * ratio or bottom <= nav[1] * ratio or top >= nav[3] * ratio, text
 
 
 def test_a_tie_shows_its_fact_and_its_passages(open_page: Open) -> None:
@@ -435,6 +439,33 @@ def test_the_address_restores_the_view(open_page: Open) -> None:
     assert again.page.locator("#twin").is_visible()
 
 
+def test_the_address_restores_how_a_table_was_sorted_and_filtered(open_page: Open) -> None:
+    first = open_page(fragment="#node=organisation:nhsx&view=nodes")
+    first.page.get_by_role("button", name="Name", exact=True).click()
+    first.page.fill("#row-filter", "digital")
+    first.page.get_by_label("only what is selected").check()
+    again = open_page(fragment=first.state())
+    assert again.page.inner_text("#twin table") == first.page.inner_text("#twin table")
+    assert 1 < again.page.locator("tbody tr").count() < 12
+    assert again.page.is_checked("#only-chosen")
+
+
+def test_the_address_restores_where_the_reader_stood(open_page: Open) -> None:
+    stand = "(({ x, y }) => [Math.round(x), Math.round(y), network.getScale().toFixed(3)])(network.getViewPosition())"
+    first = open_page()
+    assert first.state() == "", "who has not moved has the plain address"
+    for _ in range(3):
+        first.page.click("#zoom-in")
+    first.page.mouse.move(600, 300)
+    first.page.mouse.down()
+    first.page.mouse.move(700, 380, steps=4)
+    first.page.mouse.up()
+    first.page.wait_for_timeout(500)
+    assert open_page(fragment=first.state()).page.evaluate(stand) == first.page.evaluate(stand)
+    first.page.click("#fit")
+    assert first.state() == ""
+
+
 @pytest.mark.parametrize(
     "fragment", ["#node=person:nobody", "#step=99", "#hide=Nothing,,&from=never&least=x", "#node=%3Cscript%3E", "#%%%", "#tie=-1"]
 )
@@ -462,6 +493,17 @@ def test_the_story_leads_step_by_step_and_each_step_shows_its_proof(open_page: O
     assert opened.page.inner_text("#story-title") == story.steps[-2].title
     opened.page.click("#story-end")
     assert opened.page.locator("#story").is_hidden()
+
+
+def test_a_step_keeps_its_proof_whatever_is_filtered(open_page: Open) -> None:
+    opened = open_page(fragment="#step=5")
+    assert opened.page.locator("#panel h2").count() == 2, "the sum is that of two pledges"
+    assert "GBP 0 to 42,000,000" in opened.panel
+    assert "GBP 250,000 to 6,250,000" in opened.panel
+    opened.page.get_by_label("Pledge", exact=False).first.uncheck()
+    assert "GBP 0 to 42,000,000" in opened.panel
+    assert opened.page.locator("#story").is_visible()
+    assert not any(id.startswith("pledge:") for id in opened.chosen())
 
 
 # ---------------------------------------------------------------- for everyone
@@ -540,6 +582,13 @@ def test_on_paper_the_picture_and_the_panel_stay(open_page: Open) -> None:
     assert opened.page.locator("#filters").is_hidden()
     assert opened.page.locator("#stage canvas").is_visible()
     assert opened.page.locator("#panel h2").is_visible()
+
+
+def test_on_paper_a_table_has_all_its_rows(open_page: Open) -> None:
+    opened = open_page(fragment="#view=edges")
+    assert opened.page.locator("tbody tr").count() == 200
+    opened.page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert opened.page.locator("tbody tr").count() == opened.count[2] > 200
 
 
 # ---------------------------------------------------------------- hostile and large
@@ -627,6 +676,29 @@ def test_money_is_sorted_by_the_figure_and_the_table_is_what_is_saved(open_page:
     assert [row["label"] for row in rows] == opened.page.locator("tbody tr td:first-child").all_inner_texts()
 
 
+def test_what_a_pledge_comes_to_stands_in_the_panel_and_names_the_sum_it_is_part_of(open_page: Open) -> None:
+    opened = open_page(fragment="#node=pledge:publictechnology-first-speech-hospitals")
+    line = opened.page.locator("#panel dt", has_text="Comes to").locator("+ dd")
+    assert line.inner_text().splitlines()[0] == "GBP 400,000,000 computed"
+    fund = opened.page.evaluate("byId.get('pledge:publictechnology-first-speech-fund').label")
+    assert f"counted already in {fund}" in line.inner_text()
+    line.get_by_role("button", name=fund).click()
+    assert "GBP 475,000,000 to 500,000,000" in opened.panel
+    rows = list(csv.DictReader(io.StringIO(_saved(opened, "#save-nodes").decode())))
+    counted = {row["id"]: (row["total_low"], row["total_high"], row["counted_in"]) for row in rows if row["total_low"]}
+    assert counted["pledge:publictechnology-first-speech-fund"] == ("475000000", "500000000", "")
+    assert counted["pledge:publictechnology-first-speech-trusts"] == ("75000000", "75000000", "pledge:publictechnology-first-speech-fund")
+
+
+def test_a_cell_that_would_be_a_formula_is_a_text_in_a_spreadsheet(open_page: Open) -> None:
+    names = ['=HYPERLINK("http://127.0.0.1/","x")', "+1", "-1", "@SUM(A1)", "plain, with a comma"]
+    nodes = tuple(Node(f"person:p{number}", "Person", name) for number, name in enumerate(names))
+    opened = open_page(to_html(Network(nodes, (Edge(1, "person:p0", "person:p1", "kg:tie", "pays", "is paid by"),)), kg.open()))
+    rows = list(csv.DictReader(io.StringIO(_saved(opened, "#save-nodes").decode())))
+    assert {row["label"] for row in rows} == {f"'{name}" for name in names[:4]} | {names[4]}
+    assert {node["label"] for node in json.loads(_saved(opened, "#save-json"))["nodes"]} == set(names)
+
+
 def test_a_small_part_opens_with_every_class(open_page: Open) -> None:
     graph = kg.open()
     part = subgraph(graph, ["organisation:nhsx"], depth=2)
@@ -648,7 +720,12 @@ def test_a_large_graph_opens_on_its_most_connected_part_and_says_so(open_page: O
     assert "Opened on the 2,000 most connected of 2,500 nodes" in opened.panel
     opened.find(f"Person {OPENING + 499}")
     assert opened.page.inner_text("#panel h2") == f"Person {OPENING + 499}", "what is left out is found all the same"
+    assert opened.count[:2] == [OPENING + 1, OPENING + 500], "and only that is added"
+    opened.page.click("#reset")
+    opened.page.keyboard.press("Escape")
     assert opened.count[:2] == [OPENING + 500, OPENING + 500]
+    opened.page.get_by_role("button", name="Show the most connected").click()
+    assert opened.count[:2] == [OPENING + 1, OPENING + 500]
 
 
 def test_the_words_are_in_the_page_if_the_texts_are_at_hand(open_page: Open, source_texts: Path) -> None:

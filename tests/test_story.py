@@ -24,7 +24,8 @@ def test_a_story_of_the_graph_names_what_is_there_and_is_told_in_a_few_words(net
     require_nodes(story, network)
     for step in story.steps:
         assert len(step.text.split()) <= 60
-        assert step.select in step.show
+        assert step.select
+        assert set(step.select) <= set(step.show)
 
 
 def test_the_figures_of_the_digital_aspirants_are_those_of_the_graph() -> None:
@@ -38,14 +39,15 @@ def test_the_figures_of_the_digital_aspirants_are_those_of_the_graph() -> None:
         {f"{six[1]:,.0f}"},
         {f"{value:,.0f}" for value in seed if value is not None},
         set(),
-        {f"{seed[0]:,.0f}", f"{six[1] + seed[1]:,.0f}", f"{images[0]:,.0f}"},  # type: ignore[operator]  # these three have both ends
+        {f"{value:,.0f}" for value in (seed[0], six[1] + seed[1], six[1], seed[1])},  # type: ignore[operator]  # these have both ends
+        {f"{images[0]:,.0f}"},
     ]
 
 
 def test_a_story_is_read_from_a_file_and_the_selected_node_stands_out(tmp_path: Path) -> None:
     (tmp_path / "one.yaml").write_text(GOOD, "utf-8")
     story = read_story(str(tmp_path / "one.yaml"))
-    assert (story.title, story.steps[0].show, story.steps[0].select) == ("One", ("person:a", "person:b"), "person:b")
+    assert (story.title, story.steps[0].show, story.steps[0].select) == ("One", ("person:a", "person:b"), ("person:b",))
 
 
 @pytest.mark.parametrize(
@@ -60,7 +62,7 @@ def test_a_story_is_read_from_a_file_and_the_selected_node_stands_out(tmp_path: 
         ("title: One\nsteps: [{title: a, show: ['person:a']}]", "step 1 has no 'text'"),
         ("title: One\nsteps: [{title: a, text: b, show: []}]", "step 1 names in show or select what is no short form"),
         ("title: One\nsteps: [{title: a, text: b, show: [[x]]}]", "step 1 names in show or select"),
-        ("title: One\nsteps: [{title: a, text: b, show: ['person:a'], select: [x]}]", "step 1 names in show or select"),
+        ("title: One\nsteps: [{title: a, text: b, show: ['person:a'], select: [[x]]}]", "step 1 names in show or select"),
         (
             "title: One\nsteps: [{title: a, text: b, show: ['person:a'], selcet: x}]",
             "step 1 has 'selcet', which no step has. Did",

@@ -172,7 +172,7 @@ def _page(network: Network, graph: Graph, title: str, story: Story | None, texts
     }
 
 
-NODE_TOLD = ("money", "date", "latest", "strength", "unit", "total_low", "total_high")
+NODE_TOLD = ("money", "date", "latest", "strength", "unit", "total_low", "total_high", "counted_in")
 EDGE_TOLD = ("money", "date", "strength")
 """What the tables and filters need; the panel has all that is known from the passages' side."""
 

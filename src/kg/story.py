@@ -29,13 +29,13 @@ class Step:
         title: What it tells, in a few words.
         text: What it tells, in a sentence or two.
         show: Short forms of the nodes that stand out.
-        select: Short form of the node whose proof is shown, or None.
+        select: Short forms of the nodes whose proof is shown, perhaps none.
     """
 
     title: str
     text: str
     show: tuple[str, ...]
-    select: str | None
+    select: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,8 @@ def story_names() -> list[str]:
 def read_story(name: str) -> Story:
     """Read a story: a YAML file, or the name of one that ships with the graph.
 
-    A file has `title` and `steps`; a step has `title`, `text`, `show` (a list of short forms) and perhaps `select`.
+    A file has `title` and `steps`; a step has `title`, `text`, `show` (a list of short forms) and perhaps `select`, a short
+    form or a list of them.
 
     Raises:
         CallError: There is none, or it is not complete.
@@ -92,13 +93,14 @@ def _step(found: Any, path: Path, number: int) -> Step:
     if isinstance(found, Mapping) and (unknown := sorted(set(map(str, found)) - set(KEYS))):
         raise CallError(f"{path}: {where} has {unknown[0]!r}, which no step has.{suggest(unknown[0], KEYS)}")
     show = _of(found, "show", list, path, where)
-    select = found.get("select")
-    if not show or not all(isinstance(id, str) for id in (*show, *([select] if select is not None else []))):
+    select = found.get("select", [])
+    selected = select if isinstance(select, list) else [select]
+    if not show or not all(isinstance(id, str) for id in (*show, *selected)):
         raise CallError(f"{path}: {where} names in show or select what is no short form. Write a list such as [person:matt-hancock].")
     if len(show) > LONGEST[1] or len(str(found.get("text"))) > LONGEST[2]:
         raise CallError(f"{path}: {where} is too long; {LONGEST[1]} nodes and {LONGEST[2]:,} characters are the most.")
-    ids = show if select is None or select in show else [*show, select]
-    return Step(_of(found, "title", str, path, where), _of(found, "text", str, path, where), tuple(ids), select)
+    ids = dict.fromkeys([*show, *selected])
+    return Step(_of(found, "title", str, path, where), _of(found, "text", str, path, where), tuple(ids), tuple(selected))
 
 
 def _of(found: Any, name: str, kind: type, path: Path, where: str) -> Any:

@@ -22,7 +22,7 @@ const namesOf = new Map(nodes.map(node => [node, [node.label, ...(told(node.id).
 
 /* ---------------------------------------------------------------- what is shown */
 
-const state = { view: "picture", chosen: null, step: null, last: null, hide: new Set(page.hide), sources: new Set(), strength: "", from: "", to: "", undated: true, money: false, least: "", all: nodes.length <= page.limit };
+const state = { view: "picture", chosen: null, step: null, last: null, hide: new Set(page.hide), sources: new Set(), strength: "", from: "", to: "", undated: true, money: false, least: "", all: nodes.length <= page.limit, moved: false };
 const view = { nodes: new Set(), edges: new Set() };
 
 const passesFact = node => {
@@ -35,7 +35,7 @@ const passesFact = node => {
 /* The most that a pledge may come to; an open end has no most. A sum that is no pledge is read from its figure. */
 const largest = node => node.told.total_low !== undefined ? (node.told.total_high === undefined ? Infinity : Number(node.told.total_high)) : Math.max(...figures(node.told.money));
 const figures = text => String(text).split("; ").map(part => Number((part.match(/\d[\d,]*(\.\d+)?/) || ["0"])[0].replaceAll(",", "")));
-const comesTo = told => told.total_low === undefined ? "" : `${told.unit} ${Number(told.total_low).toLocaleString("en")} to ${told.total_high === undefined ? "an open end" : Number(told.total_high).toLocaleString("en")}`;
+const comesTo = ({ unit, total_low: low, total_high: high }) => low === undefined ? "" : low === high ? `${unit} ${Number(low).toLocaleString("en")}` : `${unit} ${Number(low).toLocaleString("en")} to ${high === undefined ? "an open end" : Number(high).toLocaleString("en")}`;
 const passesEdge = edge => {
   if (state.sources.has(edge.source)) return false;
   if (!state.from && !state.to) return true;
@@ -58,7 +58,7 @@ function refilter() {
 function chosenPart() {
   const step = state.step === null ? null : page.story.steps[state.step];
   if (step) {
-    const part = new Set(step.show.map(id => byId.get(id)));
+    const part = new Set(step.show.map(id => byId.get(id)).filter(node => view.nodes.has(node)));
     return { nodes: part, edges: new Set([...view.edges].filter(edge => part.has(edge.start) && part.has(edge.end))) };
   }
   const chosen = state.chosen;
@@ -72,9 +72,11 @@ function chosenPart() {
 
 const isDark = () => document.documentElement.dataset.theme ? document.documentElement.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
 const tone = name => getComputedStyle(document.documentElement).getPropertyValue("--" + name).trim();
+/* Where ties are many they are a ground; those of a selection are drawn over it. */
+const DENSE = edges.length > 1500;
 let colours = {};
 function readColours() {
-  colours = { ink: tone("ink"), ground: tone("ground"), soft: tone("soft"), line: isDark() ? "#59666f" : "#a9b3bb", link: tone("link"), index: isDark() ? 2 : 1 };
+  colours = { ink: tone("ink"), ground: tone("ground"), soft: tone("soft"), tie: isDark() ? "#93a1ab" : "#6f7b84", line: DENSE ? isDark() ? "#2c353b" : "#dde2e6" : isDark() ? "#59666f" : "#a9b3bb", link: tone("link"), index: isDark() ? 2 : 1 };
 }
 const colourOf = node => (page.styles[node.name] || ["dot", "#555555", "#bbbbbb"])[colours.index];
 const dot = node => ({ id: node.number, x: node.at.x, y: node.at.y, size: node.at.size, shape: node.at.shape, color: { background: colourOf(node), border: colours.ground, highlight: { background: colourOf(node), border: colours.ink }, hover: { background: colourOf(node), border: colours.ink } } });
@@ -92,7 +94,7 @@ const network = new vis.Network($("stage"), { nodes: dots, edges: lines }, {
   physics: false, autoResize: true,
   interaction: { hover: nodes.length <= 2000, keyboard: false, hideEdgesOnDrag: edges.length > 6000, hideEdgesOnZoom: edges.length > 6000, tooltipDelay: 1e9, selectConnectedEdges: false },
   nodes: { borderWidth: 1.5, borderWidthSelected: 3 },
-  edges: { smooth: false, width: 1, hoverWidth: 0, selectionWidth: 2, color: { color: colours.line, highlight: colours.ink, hover: colours.ink }, arrows: { to: { enabled: edges.length <= 6000, scaleFactor: 0.45 } } },
+  edges: { smooth: false, width: 1, hoverWidth: 0, selectionWidth: 0.4, color: { color: colours.line, highlight: colours.tie, hover: colours.tie }, arrows: { to: { enabled: edges.length <= 6000, scaleFactor: 0.45 } } },
 });
 let hovered = null, part = null;
 network.on("hoverNode", event => { hovered = nodes[event.node]; network.redraw(); });
@@ -126,26 +128,32 @@ network.on("afterDrawing", ctx => {
     ctx.globalAlpha = 0.86; ctx.fillStyle = colours.ground;
     ctx.fillRect(corner.x, corner.y, wide / scale, high / scale);
     ctx.globalAlpha = 1;
-    for (const edge of part.edges) { const own = network.body.edges[edge.number]; if (own && own.connected) { own.draw(ctx); own.drawArrows(ctx); } }
+    for (const edge of part.edges) { const own = network.body.edges[edge.number]; if (own && own.connected) { own.selected = true; own.draw(ctx); own.drawArrows(ctx); own.selected = edge === state.chosen; } }
     for (const node of [...part.nodes].sort((a, b) => (a === state.chosen) - (b === state.chosen))) { const own = network.body.nodes[node.number]; if (own) own.draw(ctx); }
   }
   ctx.save();
   ctx.textAlign = "center"; ctx.textBaseline = "top"; ctx.lineJoin = "round";
-  const taken = new Map(), cell = 60;
-  const fits = box => {
+  const taken = new Map(), nodesAt = new Map(), cell = 60;
+  const over = (box, others) => others.some(other => box[0] < other[2] && box[2] > other[0] && box[1] < other[3] && box[3] > other[1]);
+  const cellsOf = box => {
     const cells = [];
     for (let x = Math.floor(box[0] / cell); x <= Math.floor(box[2] / cell); x++) for (let y = Math.floor(box[1] / cell); y <= Math.floor(box[3] / cell); y++) cells.push(x + "," + y);
-    if (cells.some(key => (taken.get(key) || []).some(other => box[0] < other[2] && box[2] > other[0] && box[1] < other[3] && box[3] > other[1]))) return false;
-    for (const key of cells) taken.has(key) ? taken.get(key).push(box) : taken.set(key, [box]);
-    return true;
+    return cells;
   };
-  const write = (rows, places, size, weight, colour) => {
+  const put = (grid, box) => { for (const key of cellsOf(box)) grid.has(key) ? grid.get(key).push(box) : grid.set(key, [box]); };
+  const covered = box => new Set(cellsOf(box).flatMap(key => (nodesAt.get(key) || []).filter(other => over(box, [other])))).size;
+  const leastOf = (found, measure) => found.map(one => [measure(one), one]).sort((a, b) => a[0] - b[0]).map(([, one]) => one)[0];
+  const isFree = (grid, box) => !cellsOf(box).some(key => over(box, grid.get(key) || []));
+  const write = (rows, places, size, weight, colour, isForced = false) => {
     const font = `${weight} ${size}px system-ui, sans-serif`;
     const key = rows.join("\n") + font;
     if (!widths.has(key)) { ctx.font = font; widths.set(key, Math.max(...rows.map(row => ctx.measureText(row).width))); }
     const across = widths.get(key) + 4, tall = rows.length * LINE;
-    const place = places.map(([x, y, side = 0]) => [Math.max(across / 2 + 2, Math.min(wide - across / 2 - 2, x + side * across / 2)), y]).find(([x, y]) => fits([x - across / 2, y, x + across / 2, y + tall]));
-    if (!place) return;
+    const boxes = places.map(([x, y, side = 0]) => [Math.max(across / 2 + 2, Math.min(wide - across / 2 - 2, x + side * across / 2)), Math.max(2, Math.min(high - tall - 2, y))]).map(([x, y]) => [x - across / 2, y, x + across / 2, y + tall]).filter(box => isFree(taken, box));
+    const box = boxes.find(box => isFree(nodesAt, box)) || (isForced ? leastOf(boxes, covered) : null);
+    if (!box) return;
+    put(taken, box);
+    const place = [(box[0] + box[2]) / 2, box[1]];
     ctx.font = `${weight} ${size / scale}px system-ui, sans-serif`;
     ctx.lineWidth = 3.5 / scale; ctx.strokeStyle = colours.ground; ctx.fillStyle = colour;
     rows.forEach((row, at) => {
@@ -153,21 +161,22 @@ network.on("afterDrawing", ctx => {
       ctx.strokeText(row, left, top); ctx.fillText(row, left, top);
     });
   };
+  const { offsetLeft, offsetTop, offsetWidth, offsetHeight } = $("nav");
+  put(taken, [offsetLeft, offsetTop, offsetLeft + offsetWidth, offsetTop + offsetHeight]);
   const first = [hovered, state.chosen && !state.chosen.end ? state.chosen : null].filter(Boolean);
   const isSeen = node => { const [x, y] = screen(node); return view.nodes.has(node) && x > -40 && y > -20 && x < wide + 40 && y < high + 20; };
   const order = [...new Set([...first, ...(part ? [...part.nodes].sort((a, b) => b.edges.length - a.edges.length) : ranked)])].filter(isSeen).slice(0, part ? 120 : Math.round(wide * high / 11000 * Math.max(1, scale)));
-  const nameNode = node => {
+  const nameNode = (node, isForced) => {
     const [x, y] = screen(node), rows = rowsOf.get(node), half = node.at.size * scale, isFirst = first.includes(node), tall = rows.length * LINE;
-    const around = [[x, y + half + 3], [x, y - half - tall - 3], [x + half + 3, y - tall / 2, 1], [x - half - 3, y - tall / 2, -1]];
-    write(rows, part || isFirst ? around : around.slice(0, 2), isFirst ? 13.5 : 12, isFirst ? "600" : FACTS.has(node.name) ? "400" : "500", colours.ink);
+    const around = [[x, y + half + 3], [x, y - half - tall - 3], [x + half + 3, y - tall / 2, 1], [x - half - 3, y - tall / 2, -1], [x + half, y + half, 1], [x + half, y - half - tall, 1], [x - half, y + half, -1], [x - half, y - half - tall, -1]];
+    write(rows, around, isFirst ? 13.5 : 12, isFirst ? "600" : FACTS.has(node.name) ? "400" : "500", colours.ink, isForced);
   };
-  /* The names that a reader looks for first are written in any case; the others keep off the larger nodes. */
-  if (!part) order.slice(0, 12).forEach(nameNode);
-  for (const node of part ? part.nodes : order.slice(0, 80)) {
-    const [x, y] = screen(node), half = node.at.size * scale * 0.8;
-    if (half > 3.5) fits([x - half, y - half, x + half, y + half]);
+  /* Names keep off the nodes that carry one; those that a reader looks for first are written in any case. */
+  for (const node of part ? part.nodes : order.slice(0, 200)) {
+    const [x, y] = screen(node), half = Math.max(node.at.size * scale * 0.8, 2.5);
+    put(nodesAt, [x - half, y - half, x + half, y + half]);
   }
-  order.slice(part ? 0 : 12).forEach(nameNode);
+  order.forEach((node, at) => nameNode(node, part ? part.nodes.size <= 24 : at < 12));
   let left;
   const named = part ? [...part.edges] : scale > 1.1 ? [...view.edges] : [];
   left = 60;
@@ -213,15 +222,22 @@ function disputes(id) {
 }
 function details(title, ...content) { return make("details", {}, make("summary", { className: "soft" }, title), ...content); }
 const jump = node => make("button", { type: "button", className: "plain", onclick: () => choose(node, true) }, node.label);
-function knownList(id) {
+function knownList(id, computed = []) {
   const values = told(id).values || [];
-  if (!values.length) return [];
-  const list = make("dl");
+  if (!values.length && !computed.length) return [];
+  const list = make("dl", {}, ...computed);
   for (const [sort, text, numbers, remark] of values) list.append(make("dt", {}, sort), make("dd", {}, text, remark ? make("span", { className: "remark" }, remark) : null, numbers.length ? details(numbers.length > 1 ? `${numbers.length} passages` : "Passage", proofList(numbers)) : null));
   return [make("h3", {}, "Known"), list];
 }
+/* A sum is computed from what the source says; one that is part of another, or tells it again, is not added to it. */
+const countedIn = node => [node.told.counted_in || []].flat();
+function total(node) {
+  const within = countedIn(node);
+  if (!comesTo(node.told)) return [];
+  return [make("dt", {}, "Comes to"), make("dd", {}, comesTo(node.told), make("span", { className: "soft" }, " computed"), within.length ? make("span", { className: "remark" }, "counted already in ", ...within.flatMap((id, at) => [at ? ", " : "", byId.has(id) ? jump(byId.get(id)) : id])) : null)];
+}
 function showNode(node) {
-  panel.replaceChildren(make("h2", {}, node.label), make("p", { className: "soft" }, [node.name, node.kind, node.id].filter(Boolean).join(" · ")), ...disputes(node.id), ...knownList(node.id));
+  panel.append(make("h2", {}, node.label), make("p", { className: "soft" }, [node.name, node.kind, node.id].filter(Boolean).join(" · ")), ...disputes(node.id), ...knownList(node.id, total(node)));
   const proof = told(node.id).proof;
   if (proof) panel.append(make("h3", {}, "Proof"), proofList(proof));
   const ways = new Map();
@@ -239,7 +255,7 @@ function showNode(node) {
   }
 }
 function showEdge(edge) {
-  panel.replaceChildren(make("h2", {}, `${edge.start.label} — ${edge.by[1]} — ${edge.end.label}`), make("p", { className: "soft" }, [edge.by[0], edge.fact].filter(Boolean).join(" · ")));
+  panel.append(make("h2", {}, `${edge.start.label} — ${edge.by[1]} — ${edge.end.label}`), make("p", { className: "soft" }, [edge.by[0], edge.fact].filter(Boolean).join(" · ")));
   if (edge.inferred) panel.append(make("p", {}, make("span", { className: "mark" }, "concluded"), " The source does not state this role; the archivist concluded it."));
   panel.append(...disputes(edge.fact), ...knownList(edge.fact));
   const days = [["Begun by", edge.known_by], ["Ended by", edge.ended_by]].filter(([, day]) => day);
@@ -247,8 +263,8 @@ function showEdge(edge) {
   panel.append(make("h3", {}, "Proof"), proofList(told(edge.fact).proof || []), make("p", {}, jump(edge.start), " · ", jump(edge.end)));
 }
 function showNothing() {
-  panel.replaceChildren(make("h2", {}, "What is known"), make("p", {}, "Choose a node or a tie to see what is known of it and which passage of which source proves it."));
-  if (nodes.length > page.limit && !state.all) panel.append(make("p", { className: "dispute" }, `Opened on the ${page.limit.toLocaleString("en")} most connected of ${nodes.length.toLocaleString("en")} nodes. `, make("button", { type: "button", onclick: () => { state.all = true; refresh(); } }, "Show all")));
+  panel.append(make("h2", {}, "What is known"), make("p", {}, "Choose a node or a tie to see what is known of it and which passage of which source proves it."));
+  if (nodes.length > page.limit) panel.append(make("p", { className: "dispute" }, state.all ? `All ${nodes.length.toLocaleString("en")} nodes are shown. ` : `Opened on the ${page.limit.toLocaleString("en")} most connected of ${nodes.length.toLocaleString("en")} nodes. `, make("button", { type: "button", onclick: () => { state.all = !state.all; refresh(); } }, state.all ? "Show the most connected" : "Show all")));
   const list = make("ul");
   for (const [id, source] of Object.entries(page.sources)) list.append(make("li", {}, source.address ? make("a", { href: safe(source.address), rel: "noreferrer", target: "_blank" }, source.label) : source.label, make("br"), make("span", { className: "soft" }, [source.published, id].filter(Boolean).join(" · ")), ...disputes(id)));
   panel.append(make("h3", {}, "Sources"), list);
@@ -258,12 +274,19 @@ function showNothing() {
 
 /* ---------------------------------------------------------------- choosing */
 
+/* What was left out comes with what it is tied to. */
+function reveal(node) {
+  state.hide.delete(node.name);
+  if (opening.has(node)) return;
+  for (const { start, end } of node.edges) opening.add(start).add(end);
+  opening.add(node);
+}
 function choose(what, isAway = false) {
   const held = document.activeElement;
   state.chosen = what;
   if (state.step !== null) { state.last = state.step; state.step = null; showStory(); }
   if (what && !(what.end ? view.edges : view.nodes).has(what)) {
-    for (const node of what.end ? [what.start, what.end] : [what]) { state.hide.delete(node.name); if (!opening.has(node)) state.all = true; }
+    for (const node of what.end ? [what.start, what.end] : [what]) reveal(node);
     refilter();
     if (!(what.end ? view.edges : view.nodes).has(what)) clearNarrow();
     refresh();
@@ -276,16 +299,24 @@ function settle(isAway) {
   const what = state.chosen;
   part = chosenPart();
   network.setSelection({ nodes: what && !what.end && dots.get(what.number) ? [what.number] : [], edges: what && what.end && lines.get(what.number) ? [what.number] : [] }, { highlightEdges: false });
-  if (!what) showNothing(); else if (what.end) showEdge(what); else showNode(what);
+  const step = state.step === null ? null : page.story.steps[state.step];
+  panel.replaceChildren();
+  if (step && step.select.length) step.select.forEach(id => showNode(byId.get(id))); else if (!what) showNothing(); else if (what.end) showEdge(what); else showNode(what);
   if (page.story && state.last !== null && state.step === null) panel.append(make("p", {}, make("button", { type: "button", onclick: () => goTo(state.last) }, "Back to the story")));
   if (what && isAway) { lookAt(what); panel.scrollTop = 0; if (innerWidth < 992) panel.scrollIntoView(); }
   network.redraw();
   drawTable();
   remember();
 }
+/* All of these, with room for their names; a few nodes are not blown up. */
+function see(wanted = [...view.nodes]) {
+  network.fit({ nodes: wanted.map(node => node.number), animation: false, maxZoomLevel: 1.8 });
+  if (wanted.length <= 100) network.moveTo({ scale: network.getScale() * ($("stage").clientWidth < 500 ? 0.66 : 0.82), animation: false });
+}
 function lookAt(what) {
   const node = what.end ? what.start : what;
   network.moveTo({ position: { x: node.at.x, y: node.at.y }, scale: Math.max(network.getScale(), 0.8), animation: false });
+  state.moved = false;
 }
 
 /* ---------------------------------------------------------------- filters */
@@ -333,7 +364,7 @@ function refresh() {
   parallel.clear();
   dots.clear(); lines.clear();
   dots.add([...view.nodes].map(dot)); lines.add([...view.edges].map(line));
-  if (state.chosen && !(state.chosen.end ? view.edges : view.nodes).has(state.chosen)) state.chosen = null;
+  if (state.step === null && state.chosen && !(state.chosen.end ? view.edges : view.nodes).has(state.chosen)) state.chosen = null;
   $("count").textContent = `${view.nodes.size.toLocaleString("en")} of ${nodes.length.toLocaleString("en")} nodes, ${view.edges.size.toLocaleString("en")} of ${edges.length.toLocaleString("en")} ties`;
   drawFilters();
   settle(false);
@@ -394,10 +425,12 @@ $("find").addEventListener("submit", event => event.preventDefault());
 const day = edge => edge.known_by || "";
 const dateOf = node => node.told.date || (node.told.latest ? `by ${node.told.latest}` : "");
 const COLUMNS = {
-  nodes: [["Name", node => node.label, node => jump(node)], ["Class", node => node.name], ["Kind", node => node.kind || ""], ["Ties", node => node.edges.length], ["Money", node => node.told.money || "", null, node => node.told.money ? largest(node) : -1], ["Comes to", node => comesTo(node.told), null, node => node.told.total_low === undefined ? -1 : largest(node)], ["Date", dateOf, null, node => (dateOf(node).match(/\d{4}[\d-]*/) || [""])[0]]],
+  nodes: [["Name", node => node.label, node => jump(node)], ["Class", node => node.name], ["Kind", node => node.kind || ""], ["Ties", node => node.edges.length], ["Money", node => node.told.money || "", null, node => node.told.money ? largest(node) : -1], ["Comes to", node => comesTo(node.told) + (countedIn(node).length ? " (counted already)" : ""), null, node => node.told.total_low === undefined ? -1 : largest(node)], ["Date", dateOf, null, node => (dateOf(node).match(/\d{4}[\d-]*/) || [""])[0]]],
   edges: [["From", edge => edge.start.label, edge => jump(edge.start)], ["Tie", edge => edge.by[1] + (edge.inferred ? " (concluded)" : ""), edge => make("button", { type: "button", onclick: () => choose(edge) }, edge.by[1] + (edge.inferred ? " (concluded)" : ""))], ["To", edge => edge.end.label, edge => jump(edge.end)], ["Money", edge => edge.told.money || "", null, edge => edge.told.money ? Math.max(...figures(edge.told.money)) : -1], ["Begun by", day], ["Ended by", edge => edge.ended_by || ""], ["Strength", edge => edge.told.strength || ""], ["Source", edge => edge.source ? edge.source.replace(/^source:/, "") : ""]],
 };
-const table = { sort: { nodes: [3, -1], edges: [0, 1] }, filter: "", rows: 200 };
+const PRINTED = 5000;
+const SORTS = { nodes: [3, -1], edges: [0, 1] };
+const table = { sort: { ...SORTS }, filter: "", rows: 200 };
 function currentRows() {
   const all = state.view === "edges" ? [...view.edges] : [...view.nodes];
   const within = $("only-chosen").checked && part ? all.filter(row => part[state.view].has(row)) : all;
@@ -410,14 +443,14 @@ function drawTable() {
   if (state.view === "picture") return;
   const columns = COLUMNS[state.view], rows = currentRows(), [at, turn] = table.sort[state.view];
   const head = make("tr", {}, ...columns.map(([name], number) => make("th", { scope: "col", "aria-sort": number === at ? (turn > 0 ? "ascending" : "descending") : "none" },
-    make("button", { type: "button", onclick: () => { table.sort[state.view] = [number, number === at ? -turn : 1]; drawTable(); $("twin").querySelectorAll("th button")[number].focus(); } }, name + (number === at ? (turn > 0 ? " ↑" : " ↓") : "")))));
+    make("button", { type: "button", onclick: () => { table.sort[state.view] = [number, number === at ? -turn : 1]; drawTable(); remember(); $("twin").querySelectorAll("th button")[number].focus(); } }, name + (number === at ? (turn > 0 ? " ↑" : " ↓") : "")))));
   $("twin").querySelector("thead").replaceChildren(head);
   $("twin").querySelector("tbody").replaceChildren(...rows.slice(0, table.rows).map(row => make("tr", { className: row === state.chosen ? "chosen" : "" }, ...columns.map(([, value, element]) => make("td", { className: typeof value(row) === "number" ? "number" : /^\d{4}-\d\d-\d\d$/.test(value(row)) ? "day" : "" }, element ? element(row) : String(value(row)))))));
   $("caption").textContent = `${Math.min(rows.length, table.rows).toLocaleString("en")} of ${rows.length.toLocaleString("en")} ${state.view === "nodes" ? "nodes" : "ties"}`;
   $("more").hidden = rows.length <= table.rows;
 }
-$("row-filter").addEventListener("input", event => { table.filter = event.target.value; drawTable(); });
-$("only-chosen").addEventListener("change", drawTable);
+$("row-filter").addEventListener("input", event => { table.filter = event.target.value; drawTable(); remember(); });
+$("only-chosen").addEventListener("change", () => { drawTable(); remember(); });
 $("more").addEventListener("click", () => { table.rows += 1000; drawTable(); });
 $("twin").querySelector("form").addEventListener("submit", event => event.preventDefault());
 function show(name) {
@@ -436,15 +469,18 @@ function save(name, type, content) {
   setTimeout(() => URL.revokeObjectURL(link.href), 5000);
   $("save").open = false;
 }
-const quote = value => /[",\r\n]/.test(String(value)) ? `"${String(value).replaceAll('"', '""')}"` : String(value);
-const csv = rows => rows.map(row => row.map(quote).join(",")).join("\n") + "\n";
+/* These tables are opened in spreadsheets, where a text that begins like a formula would be run: an apostrophe stops that, by
+   the advice of https://owasp.org/www-community/attacks/CSV_Injection. The network as JSON has every text as it is. */
+const inert = value => typeof value === "string" && /^[=+\-@\t\r]/.test(value) ? "'" + value : String(value);
+const quote = text => /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+const csv = rows => rows.map(row => row.map(value => quote(inert(value))).join(",")).join("\r\n") + "\r\n";
 /* What is saved is what is seen: the rows of the table that is open, else what stands out, else what is shown. */
 const current = () => {
   const found = part ? { nodes: [...part.nodes], edges: [...part.edges] } : { nodes: [...view.nodes], edges: [...view.edges] };
   return state.view === "picture" ? found : { ...found, [state.view]: currentRows() };
 };
 const spans = fact => (told(fact).proof || []).map(number => { const [source, start, end, , link] = page.passages[number]; return { source, start, end, link }; });
-$("save-nodes").addEventListener("click", () => save("nodes.csv", "text/csv", csv([["id", "class", "label", "kind", "ties", "money", "comes_to", "date"], ...current().nodes.map(node => [node.id, node.name, node.label, node.kind || "", node.edges.length, node.told.money || "", comesTo(node.told), dateOf(node)])])));
+$("save-nodes").addEventListener("click", () => save("nodes.csv", "text/csv", csv([["id", "class", "label", "kind", "ties", "money", "total_low", "total_high", "unit", "counted_in", "date"], ...current().nodes.map(node => [node.id, node.name, node.label, node.kind || "", node.edges.length, node.told.money || "", ...["total_low", "total_high", "unit"].map(name => node.told[name] ?? ""), countedIn(node).join("; "), dateOf(node)])])));
 $("save-edges").addEventListener("click", () => save("edges.csv", "text/csv", csv([["source", "target", "relation", "label", "inferred", "fact", "reported_in", "known_by", "ended_by", "strength", "money", "passages"], ...current().edges.map(edge => [edge.start.id, edge.end.id, edge.by[0], edge.by[1], edge.inferred, edge.fact || "", edge.source || "", edge.known_by || "", edge.ended_by || "", edge.told.strength || "", edge.told.money || "", spans(edge.fact).map(({ source, start, end }) => `${source} ${start}-${end}`).join("; ")])])));
 $("save-json").addEventListener("click", () => save("network.json", "application/json", JSON.stringify({ directed: true, multigraph: true, graph: { title: page.title }, nodes: current().nodes.map(node => ({ id: node.id, class: node.name, label: node.label, kind: node.kind, ...node.told })), edges: current().edges.map(edge => ({ source: edge.start.id, target: edge.end.id, key: String(edge.key), relation: edge.by[0], label: edge.by[1], inverse_label: edge.by[2], inferred: edge.inferred, fact: edge.fact, reported_in: edge.source, known_by: edge.known_by, ended_by: edge.ended_by, passages: spans(edge.fact), ...edge.told })) }, null, 2)));
 $("save-png").addEventListener("click", () => {
@@ -459,12 +495,13 @@ function goTo(number, isRestored = false) {
   const step = page.story.steps[number];
   if (!isRestored) clearNarrow();
   state.step = number;
-  state.chosen = step.select ? byId.get(step.select) : null;
-  for (const id of step.show) { state.hide.delete(byId.get(id).name); if (!opening.has(byId.get(id))) state.all = true; }
+  state.chosen = byId.get(step.select[0]) || null;
+  step.show.forEach(id => reveal(byId.get(id)));
   refresh();
   showStory();
-  network.fit({ nodes: step.show.map(id => byId.get(id).number), animation: false, maxZoomLevel: 1.4 });
-  network.moveTo({ scale: network.getScale() * 0.82, animation: false });
+  see(step.show.map(id => byId.get(id)));
+  state.moved = false;
+  remember();
   $("story-title").focus({ preventScroll: true });
   if (innerWidth < 992) document.querySelector("main").scrollIntoView();
 }
@@ -497,6 +534,10 @@ function remember() {
   if (!state.undated) params.set("undated", "no");
   if (state.money) params.set("money", "yes");
   if (state.all && nodes.length > page.limit) params.set("all", "yes");
+  if (table.filter) params.set("rows", table.filter);
+  if ($("only-chosen").checked) params.set("only", "selected");
+  for (const name of ["nodes", "edges"]) if (table.sort[name].join() !== SORTS[name].join()) params.set("sort-" + name, table.sort[name].join());
+  if (state.moved) { const { x, y } = network.getViewPosition(); params.set("at", [Math.round(x), Math.round(y), network.getScale().toFixed(3)].join()); }
   history.replaceState(null, "", params.size ? "#" + params : location.pathname + location.search);
 }
 function restore() {
@@ -510,14 +551,23 @@ function restore() {
   state.least = (params.get("least") || "").trim() && Number.isFinite(Number(params.get("least"))) ? params.get("least") : "";
   state.undated = params.get("undated") !== "no"; state.money = params.get("money") === "yes";
   state.all = params.get("all") === "yes" || nodes.length <= page.limit;
+  table.filter = $("row-filter").value = params.get("rows") || "";
+  $("only-chosen").checked = params.get("only") === "selected";
+  for (const name of ["nodes", "edges"]) {
+    const [at, turn] = (params.get("sort-" + name) || "").split(",").map(Number);
+    table.sort[name] = COLUMNS[name][at] && [1, -1].includes(turn) ? [at, turn] : SORTS[name];
+  }
   state.step = null;
   state.chosen = byId.get(params.get("node")) || edges.find(edge => String(edge.key) === params.get("tie")) || null;
   const chosen = state.chosen, number = Number(params.get("step"));
   refresh();
-  if (!document.documentElement.dataset.ready) network.fit({ animation: false });
+  if (!document.documentElement.dataset.ready) see();
   if (page.story && number >= 1 && number <= page.story.steps.length) goTo(number - 1, true);
   else if (chosen) choose(chosen, true);
   show(["nodes", "edges"].includes(params.get("view")) ? params.get("view") : "picture");
+  const [x, y, scale] = (params.get("at") || "").split(",").map(Number);
+  state.moved = [x, y, scale].every(Number.isFinite) && scale > 0;
+  if (state.moved) network.moveTo({ position: { x, y }, scale: Math.min(Math.max(scale, 0.01), 20), animation: false });
   isRestoring = false;
   remember();
 }
@@ -526,11 +576,14 @@ document.querySelector(".skip").addEventListener("click", event => { event.preve
 
 /* ---------------------------------------------------------------- beginning */
 
-$("zoom-in").addEventListener("click", () => network.moveTo({ scale: network.getScale() * 1.4, animation: false }));
-$("zoom-out").addEventListener("click", () => network.moveTo({ scale: network.getScale() / 1.4, animation: false }));
-$("fit").addEventListener("click", () => network.fit({ animation: false }));
+/* Where the reader stands is written down once he has come to rest: browsers refuse an address that changes too often. */
+let resting = 0;
+function moved() { state.moved = true; clearTimeout(resting); resting = setTimeout(remember, 300); }
+for (const name of ["zoom", "dragEnd"]) network.on(name, moved);
+for (const [id, factor] of [["zoom-in", 1.4], ["zoom-out", 1 / 1.4]]) $(id).addEventListener("click", () => { network.moveTo({ scale: network.getScale() * factor, animation: false }); moved(); });
+$("fit").addEventListener("click", () => { see(); state.moved = false; remember(); });
 function nameTheme() { $("theme").textContent = isDark() ? "Light" : "Dark"; }
-function recolour() { readColours(); network.setOptions({ edges: { color: { color: colours.line, highlight: colours.ink, hover: colours.ink } } }); nameTheme(); refresh(); }
+function recolour() { readColours(); network.setOptions({ edges: { color: { color: colours.line, highlight: colours.tie, hover: colours.tie } } }); nameTheme(); refresh(); }
 $("theme").addEventListener("click", () => { document.documentElement.dataset.theme = isDark() ? "light" : "dark"; recolour(); });
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", recolour);
 addEventListener("keydown", event => {
@@ -539,7 +592,7 @@ addEventListener("keydown", event => {
 });
 nameTheme();
 $("stage").querySelector(".vis-network").tabIndex = -1;
-addEventListener("beforeprint", () => { panel.querySelectorAll("details").forEach(part => { part.open = true; }); network.fit({ nodes: part ? [...part.nodes].map(node => node.number) : undefined, animation: false }); });
+addEventListener("beforeprint", () => { table.rows = PRINTED; drawTable(); panel.querySelectorAll("details").forEach(part => { part.open = true; }); see(part ? [...part.nodes] : undefined); });
 if (innerWidth < 992) document.querySelectorAll("#filters details").forEach(part => { part.open = false; });
 restore();
 document.documentElement.dataset.ready = "yes";
