@@ -1,5 +1,6 @@
 """The page is driven in a real browser: what it shows, what it refuses to do, and that nothing leaves it."""
 
+import base64
 import csv
 import io
 import json
@@ -374,6 +375,13 @@ def test_the_filters_of_source_strength_date_and_money_leave_what_passes(open_pa
     assert days
     assert max(days) <= "2018-12-31"
     page.get_by_role("button", name="Show everything").click()
+    ended = page.evaluate("[...view.edges].filter(edge => edge.ended_by && edge.ended_by < '2020-01-01').length")
+    assert ended
+    page.fill("#from-day", "2020-01-01")
+    page.press("#from-day", "Tab")
+    assert page.evaluate("[...view.edges].filter(edge => edge.ended_by && edge.ended_by < '2020-01-01').length") == 0
+    assert page.evaluate("[...view.edges].some(edge => edge.known_by && edge.known_by < '2020-01-01')"), "what had begun before still holds"
+    page.get_by_role("button", name="Show everything").click()
     page.check("#with-money")
     page.fill("#least-money", "400000000")
     page.press("#least-money", "Tab")
@@ -392,7 +400,12 @@ def test_the_tables_follow_the_picture_and_are_sorted_and_filtered(open_page: Op
     assert page.locator("tbody tr").first.inner_text().startswith("Matt Hancock"), "the most connected first"
     page.get_by_role("button", name="Name").click()
     names = page.locator("tbody tr td:first-child").all_inner_texts()
-    assert names == sorted(names, key=str.casefold) or page.get_attribute("th >> nth=0", "aria-sort") == "ascending"
+    assert page.get_attribute("th >> nth=0", "aria-sort") == "ascending"
+    collated = "names => [...names].sort(new Intl.Collator('en', { numeric: true, sensitivity: 'base' }).compare)"
+    assert names == page.evaluate(collated, names)
+    page.get_by_role("button", name="Name").click()
+    assert page.locator("tbody tr td:first-child").all_inner_texts()[0] == names[-1]
+    assert page.evaluate("document.activeElement.textContent").startswith("Name"), "who sorts by keyboard stays there"
     page.fill("#row-filter", "trust salisbury")
     assert page.locator("tbody tr").count() == 1
     page.locator("tbody button").click()
@@ -414,9 +427,110 @@ def _saved(opened: Opened, button: str) -> bytes:
     return Path(found.value.path()).read_bytes()
 
 
+def _ink(opened: Opened, png: bytes) -> int:
+    """How many points of a picture are darker than its fainter parts."""
+    page = opened.page.context.new_page()
+    page.goto("about:blank")
+    code = """data => new Promise(done => { const image = new Image(); image.onload = () => {
+      const canvas = document.createElement("canvas"); canvas.width = image.width; canvas.height = image.height;
+      const ctx = canvas.getContext("2d"); ctx.drawImage(image, 0, 0);
+      const { data } = ctx.getImageData(0, 0, image.width, image.height);
+      let ink = 0; for (let at = 0; at < data.length; at += 4) if (data[at] + data[at + 1] + data[at + 2] < 400) ink++;
+      done(ink); }; image.src = "data:image/png;base64," + data; })"""
+    found = page.evaluate(code, base64.b64encode(png).decode())
+    page.close()
+    return int(found)
+
+
+def test_what_is_not_selected_fades(open_page: Open) -> None:
+    opened = open_page()
+    whole = _ink(opened, _saved(opened, "#save-png"))
+    opened.page.evaluate("choose(byId.get('person:jeremy-wright'))")
+    opened.page.wait_for_timeout(200)
+    assert 200 < _ink(opened, _saved(opened, "#save-png")) < whole / 2
+
+
+def test_each_class_has_its_shape_and_colour_and_each_tie_its_arrow(open_page: Open) -> None:
+    opened = open_page()
+    drawn = opened.page.evaluate(
+        """[...view.nodes].map(node => [node.name, dots.get(node.number)])
+           .map(([name, { shape, color }]) => [name, shape, color.background])"""
+    )
+    for name, shape, colour in drawn:
+        assert (shape, colour) == STYLES[name][:2]
+    assert len({shape for _, shape, _ in drawn}) >= 6
+    forms = opened.page.evaluate("[...document.querySelectorAll('#legend path')].map(path => path.getAttribute('d'))")
+    assert len(set(forms)) == len({shape for shape, *_ in STYLES.values()})
+    ties = opened.page.evaluate(
+        """[...view.edges].map(edge => [edge.inferred, network.body.edges[edge.number].options])
+           .map(([inferred, { dashes, arrows }]) => [inferred, Boolean(dashes), arrows.to.enabled])"""
+    )
+    assert all(inferred == dashed and arrow for inferred, dashed, arrow in ties)
+    assert {inferred for inferred, *_ in ties} == {True, False}
+
+
+def test_ties_between_the_same_two_do_not_lie_on_one_another(open_page: Open) -> None:
+    nodes = (Node("person:a", "Person", "Ann"), Node("person:b", "Person", "Bob"))
+    ends = [("person:a", "person:b"), ("person:a", "person:b"), ("person:b", "person:a")]
+    edges = tuple(Edge(number, *pair, "kg:tie", "pays", "is paid by") for number, pair in enumerate(ends, 1))
+    opened = open_page(to_html(Network(nodes, edges), kg.open()))
+    bends = opened.page.evaluate("[0, 1, 2].map(number => network.body.edges[number].options.smooth.enabled)")
+    assert bends == [False, True, True]
+
+
+def test_the_panel_lists_every_tie_of_a_node(open_page: Open) -> None:
+    opened = open_page(fragment="#node=person:matt-hancock")
+    ties = sum("person:matt-hancock" in (edge.start, edge.end) for edge in read_network(kg.open()).edges)
+    assert ties > 30
+    assert opened.page.locator("#panel details > ul > li").count() == ties
+
+
+def test_only_an_address_of_the_web_becomes_a_link(open_page: Open) -> None:
+    links = ["javascript:alert(1)", " javascript:alert(1)", "data:text/html,x", "https://example.org/a", "file:///etc/passwd"]
+    assert open_page().page.evaluate("links => links.map(safe)", links) == ["#", "#", "#", "https://example.org/a", "#"]
+
+
+def test_a_network_that_is_saved_from_a_filtered_table_hangs_together(open_page: Open) -> None:
+    for view in ("nodes", "edges"):
+        opened = open_page(fragment=f"#view={view}&rows=nhsx")
+        network = json.loads(_saved(opened, "#save-json"))
+        ids = {node["id"] for node in network["nodes"]}
+        assert ids
+        assert {end for edge in network["edges"] for end in (edge["source"], edge["target"])} <= ids
+        assert len(network[view]) == opened.page.locator("tbody tr").count()
+
+
+def test_a_page_of_a_part_that_was_cut_says_so(open_page: Open) -> None:
+    graph = kg.open()
+    part = subgraph(graph, ["organisation:nhsx"], max_nodes=3)
+    assert f"3 of {sum(part.reached)} nodes within reach are in this file" in open_page(to_html(part, graph)).panel
+    assert "within reach" not in open_page().panel
+
+
+def test_the_page_opens_in_a_viewer_that_allows_no_address(browser: Browser, html: str) -> None:
+    page = browser.new_page()
+    page.set_content("<iframe sandbox='allow-scripts' style='width:1200px;height:700px'></iframe>")
+    page.evaluate("html => { document.querySelector('iframe').srcdoc = html; }", html)
+    frame = page.frame_locator("iframe")
+    frame.locator("html[data-ready=yes]").wait_for()
+    frame.locator("#view-nodes").click()
+    assert frame.locator("tbody tr").count() > 100
+    page.close()
+
+
+def test_the_filters_of_the_reader_wait_while_a_story_is_told(open_page: Open) -> None:
+    opened = open_page(fragment="#without=source:publictechnology-first-speech&hide=Trust")
+    count = opened.count
+    opened.page.get_by_role("button", name="Story: ").click()
+    opened.page.click("#story-next")
+    assert opened.count != count
+    opened.page.click("#story-end")
+    assert opened.count == count
+
+
 def test_a_selection_is_saved_as_picture_tables_and_network(open_page: Open) -> None:
     opened = open_page(fragment="#node=wave:digital-aspirant-second-seed")
-    assert _saved(opened, "#save-png").startswith(b"\x89PNG")
+    assert _ink(opened, _saved(opened, "#save-png")) > 2_000, "the picture is in the picture"
     rows = list(csv.DictReader(io.StringIO(_saved(opened, "#save-nodes").decode())))
     assert sorted(row["id"] for row in rows) == opened.chosen()
     ties = list(csv.DictReader(io.StringIO(_saved(opened, "#save-edges").decode())))
@@ -466,6 +580,43 @@ def test_the_address_restores_where_the_reader_stood(open_page: Open) -> None:
     assert first.state() == ""
 
 
+FILTERED = [
+    "without=source:future-care-capital-digital-aspirants",
+    "money=yes",
+    "strength=planned",
+    "from=2022-01-01&undated=no",
+    "to=2018-12-31&undated=no",
+    "least=5000000",
+    "hide=Pledge,Statement,Technology,Theme",
+    "least=0x10&from=2021-02-31",
+    "at=1e20,0,1",
+    "at=0,0,1e9",
+]
+
+
+@pytest.mark.parametrize("where", ["", "step=2", "step=5", "step=1.5", "node=person:matt-hancock", "view=edges"])
+def test_any_view_with_any_filter_is_the_same_when_it_is_opened_again(open_page: Open, where: str) -> None:
+    opened = open_page()
+    plain = opened.count
+
+    def show(fragment: str) -> tuple[str, list[int], str, list[str]]:
+        opened.page.evaluate("fragment => new Promise(done => { location.hash = fragment; setTimeout(done, 50); })", fragment)
+        return opened.state(), opened.count, opened.panel, opened.chosen()
+
+    for filtered in FILTERED:
+        first = show(f"#{where}&{filtered}")
+        show("#view=picture")
+        assert show(first[0]) == first
+        if filtered.startswith("least=0x10"):
+            assert opened.page.input_value("#least-money") == ""
+            assert "least" not in first[0], "no filter is in force that the reader cannot see"
+        elif not filtered.startswith("at"):
+            assert filtered.partition("=")[0] in first[0]
+            assert where or first[1] != plain
+    fresh = open_page(fragment=first[0])
+    assert (fresh.state(), fresh.count, fresh.panel, fresh.chosen()) == first
+
+
 @pytest.mark.parametrize(
     "fragment", ["#node=person:nobody", "#step=99", "#hide=Nothing,,&from=never&least=x", "#node=%3Cscript%3E", "#%%%", "#tie=-1"]
 )
@@ -493,6 +644,7 @@ def test_the_story_leads_step_by_step_and_each_step_shows_its_proof(open_page: O
     assert opened.page.inner_text("#story-title") == story.steps[-2].title
     opened.page.click("#story-end")
     assert opened.page.locator("#story").is_hidden()
+    assert opened.page.evaluate("document.activeElement !== document.body")
 
 
 def test_a_step_keeps_its_proof_whatever_is_filtered(open_page: Open) -> None:
@@ -527,9 +679,42 @@ def test_all_of_it_is_reached_by_keyboard_alone(open_page: Open) -> None:
     page.focus("#view-edges")
     page.keyboard.press("Enter")
     assert page.locator("#twin").is_visible()
+    name = page.inner_text("tbody button >> nth=0")
     page.focus("tbody button")
     page.keyboard.press("Enter")
-    assert page.locator("tr.chosen, #panel h2").count() >= 1
+    assert page.inner_text("#panel h2") == name
+    page.focus("#view-picture")
+    page.keyboard.press("Enter")
+    stand = page.evaluate("network.getViewPosition().x")
+    page.focus("#stage")
+    page.keyboard.press("ArrowRight")
+    assert page.evaluate("network.getViewPosition().x") > stand
+    scale = page.evaluate("network.getScale()")
+    page.keyboard.press("+")
+    assert page.evaluate("network.getScale()") > scale
+
+
+def test_what_happens_is_said_to_who_cannot_see_it(open_page: Open) -> None:
+    opened = open_page()
+    said = opened.page.locator("#said")
+    assert said.get_attribute("role") == "status"
+    opened.find("stokes")
+    assert said.text_content() == "Helen Stokes-Lampard, Person, 4 ties."
+    opened.page.fill("#search", "zzzz")
+    assert said.text_content() == "Nothing here is called that."
+    opened.page.click("#view-nodes")
+    opened.page.fill("#row-filter", "salisbury trust")
+    assert said.text_content() == "1 of 1 nodes"
+
+
+def test_escape_closes_the_menu_and_leaves_the_selection(open_page: Open) -> None:
+    opened = open_page(fragment="#node=person:jeremy-wright")
+    opened.page.click("#save summary")
+    opened.page.keyboard.press("Escape")
+    assert not opened.page.evaluate("$('save').open")
+    assert opened.page.inner_text("#panel h2") == "Jeremy Wright"
+    opened.page.keyboard.press("Escape")
+    assert opened.page.inner_text("#panel h2") == "What is known"
 
 
 STATES = {
@@ -582,6 +767,31 @@ def test_on_paper_the_picture_and_the_panel_stay(open_page: Open) -> None:
     assert opened.page.locator("#filters").is_hidden()
     assert opened.page.locator("#stage canvas").is_visible()
     assert opened.page.locator("#panel h2").is_visible()
+
+
+def test_on_paper_the_ground_is_white_and_afterwards_all_is_as_before(open_page: Open) -> None:
+    opened = open_page(fragment="#node=pledge:publictechnology-first-speech-fund", scheme="dark")
+    for _ in range(3):
+        opened.page.click("#zoom-in")
+    state = "[colours.ground, network.getScale().toFixed(4), panel.querySelectorAll('details[open]').length, table.rows]"
+    shown = opened.page.evaluate(state)
+    opened.page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    ground, scale, unfolded, _ = opened.page.evaluate(state)
+    assert ground == "#ffffff"
+    assert scale < shown[1]
+    assert unfolded == opened.page.locator("#panel details").count() > shown[2]
+    opened.page.evaluate("dispatchEvent(new Event('afterprint'))")
+    assert opened.page.evaluate(state) == shown
+
+
+def test_on_paper_a_picture_is_not_stretched_and_a_table_stands_alone(open_page: Open) -> None:
+    opened = open_page()
+    opened.page.emulate_media(media="print")
+    assert opened.page.evaluate("getComputedStyle(document.querySelector('#stage canvas')).objectFit") == "contain"
+    opened = open_page(fragment="#view=nodes")
+    opened.page.emulate_media(media="print")
+    assert opened.page.locator("#stage").is_hidden()
+    assert opened.page.locator(".bar").is_hidden()
 
 
 def test_on_paper_a_table_has_all_its_rows(open_page: Open) -> None:

@@ -50,6 +50,24 @@ def test_a_story_is_read_from_a_file_and_the_selected_node_stands_out(tmp_path: 
     assert (story.title, story.steps[0].show, story.steps[0].select) == ("One", ("person:a", "person:b"), ("person:b",))
 
 
+def test_a_step_may_select_nothing_one_node_or_several(tmp_path: Path) -> None:
+    steps = "".join(f"  - {{title: a, text: b, show: [x]{select}}}\n" for select in ("", ", select:", ", select: x", ", select: [x, y]"))
+    (tmp_path / "one.yaml").write_text("title: One\nsteps:\n" + steps, "utf-8")
+    assert [step.select for step in read_story(str(tmp_path / "one.yaml")).steps] == [(), (), ("x",), ("x", "y")]
+
+
+def test_a_text_that_is_made_of_aliases_is_refused_before_it_unfolds(tmp_path: Path) -> None:
+    levels = "".join(f"x{n}: &x{n} [{', '.join([f'*x{n - 1}'] * 10)}]\n" for n in range(1, 30))
+    (tmp_path / "one.yaml").write_text("x0: &x0 [lol]\n" + levels + "title: One\nsteps: [{title: a, text: *x29, show: [x]}]\n", "utf-8")
+    with pytest.raises(CallError, match="which it cannot have"):
+        read_story(str(tmp_path / "one.yaml"))
+    bomb = "title: One\nsteps:\n  - show: [x]\n    title: a\n    text:\n" + "      - &y0 [lol]\n"
+    bomb += "".join(f"      - &y{n} [{', '.join([f'*y{n - 1}'] * 10)}]\n" for n in range(1, 30))
+    (tmp_path / "two.yaml").write_text(bomb, "utf-8")
+    with pytest.raises(CallError, match="step 1 has no 'text', which is a text"):
+        read_story(str(tmp_path / "two.yaml"))
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
@@ -65,10 +83,13 @@ def test_a_story_is_read_from_a_file_and_the_selected_node_stands_out(tmp_path: 
         ("title: One\nsteps: [{title: a, text: b, show: ['person:a'], select: [[x]]}]", "step 1 names in show or select"),
         (
             "title: One\nsteps: [{title: a, text: b, show: ['person:a'], selcet: x}]",
-            "step 1 has 'selcet', which no step has. Did",
+            "step 1 has 'selcet', which it cannot have. Did you mean 'select'?",
         ),
         ("title: One\nsteps: [" + "{title: a, text: b, show: [x]}," * 51 + "]", "the story has 51 steps"),
         ("title: One\nsteps: [{title: a, text: " + "b" * 1001 + ", show: [x]}]", "step 1 is too long"),
+        ("title: ''\nsteps: [{title: a, text: b, show: [x]}]", "the story has no 'title'"),
+        ("titel: One\nsteps: [{title: a, text: b, show: [x]}]", "the story has 'titel', which it cannot have. Did you mean 'title'?"),
+        ("title: One\nsteps: [{title: a, text: '', show: [x]}]", "step 1 has no 'text'"),
         ("[" * 3000, "the story is not YAML"),
     ],
 )

@@ -168,8 +168,15 @@ def _page(network: Network, graph: Graph, title: str, story: Story | None, texts
         "nodes": [_node(node) for node in network.nodes],
         "edges": [_edge(edge, index, ways) for edge in network.edges],
         "story": asdict(story) if story else None,
+        "cut": _left_out(network),
         **read_dossier(network, graph, texts),
     }
+
+
+def _left_out(network: Network) -> str | None:
+    if not network.is_truncated:
+        return None
+    return f"{len(network.nodes):,} of {sum(network.reached):,} nodes within reach are in this file; the others were cut when it was made."
 
 
 NODE_TOLD = ("money", "date", "latest", "strength", "unit", "total_low", "total_high", "counted_in")

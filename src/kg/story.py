@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -80,6 +80,7 @@ def read_story(name: str) -> Story:
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as exc:
         place = getattr(exc, "problem_mark", None)
         raise CallError(f"{path}:{place.line + 1 if place else 1}: the story is not YAML in UTF-8. Mend it there or just before.") from exc
+    _refuse_unknown(found, ("title", "steps"), path, "the story")
     steps = _of(found, "steps", list, path, "the story")
     if not steps:
         raise CallError(f"{path}: the story has no step. Give it one at least.")
@@ -90,21 +91,28 @@ def read_story(name: str) -> Story:
 
 def _step(found: Any, path: Path, number: int) -> Step:
     where = f"step {number}"
-    if isinstance(found, Mapping) and (unknown := sorted(set(map(str, found)) - set(KEYS))):
-        raise CallError(f"{path}: {where} has {unknown[0]!r}, which no step has.{suggest(unknown[0], KEYS)}")
+    _refuse_unknown(found, KEYS, path, where)
     show = _of(found, "show", list, path, where)
     select = found.get("select", [])
-    selected = select if isinstance(select, list) else [select]
+    selected = select if isinstance(select, list) else [select] if select != "" else []
     if not show or not all(isinstance(id, str) for id in (*show, *selected)):
         raise CallError(f"{path}: {where} names in show or select what is no short form. Write a list such as [person:matt-hancock].")
-    if len(show) > LONGEST[1] or len(str(found.get("text"))) > LONGEST[2]:
+    title, text = _of(found, "title", str, path, where), _of(found, "text", str, path, where)
+    if len(show) > LONGEST[1] or len(text) > LONGEST[2]:
         raise CallError(f"{path}: {where} is too long; {LONGEST[1]} nodes and {LONGEST[2]:,} characters are the most.")
     ids = dict.fromkeys([*show, *selected])
-    return Step(_of(found, "title", str, path, where), _of(found, "text", str, path, where), tuple(ids), tuple(selected))
+    return Step(title, text, tuple(ids), tuple(selected))
+
+
+def _refuse_unknown(found: Any, keys: Sequence[str], path: Path, where: str) -> None:
+    unknown = [key for key in found if key not in keys] if isinstance(found, Mapping) else []
+    if unknown:
+        name = unknown[0] if isinstance(unknown[0], str) else "a key that is no text"
+        raise CallError(f"{path}: {where} has {name[:50]!r}, which it cannot have.{suggest(name, keys)}")
 
 
 def _of(found: Any, name: str, kind: type, path: Path, where: str) -> Any:
-    if not isinstance(found, Mapping) or not isinstance(found.get(name), kind):
+    if not isinstance(found, Mapping) or not isinstance(found.get(name), kind) or found[name] == "":
         what = "a list" if kind is list else "a text"
         raise CallError(f"{path}: {where} has no {name!r}, which is {what}. A story has title and steps; a step title, text and show.")
     return found[name]

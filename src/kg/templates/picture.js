@@ -17,12 +17,13 @@ for (const edge of edges) { edge.start.edges.push(edge); if (edge.end !== edge.s
 const told = id => (id && page.told[id]) || {};
 const ranked = [...nodes].sort((a, b) => b.edges.length - a.edges.length || a.number - b.number);
 const calm = new Set(page.hide);
-const opening = new Set([...ranked.filter(node => !calm.has(node.name)), ...ranked.filter(node => calm.has(node.name))].slice(0, page.limit));
+const most = [...ranked.filter(node => !calm.has(node.name)), ...ranked.filter(node => calm.has(node.name))].slice(0, page.limit);
+const opening = new Set(most);
 const namesOf = new Map(nodes.map(node => [node, [node.label, ...(told(node.id).values || []).filter(([sort]) => sort.startsWith("Name")).map(([, text]) => text)]]));
 
 /* ---------------------------------------------------------------- what is shown */
 
-const state = { view: "picture", chosen: null, step: null, last: null, hide: new Set(page.hide), sources: new Set(), strength: "", from: "", to: "", undated: true, money: false, least: "", all: nodes.length <= page.limit, moved: false };
+const state = { view: "picture", chosen: null, step: null, last: null, hide: new Set(page.hide), sources: new Set(), strength: "", from: "", to: "", undated: true, money: false, least: "", all: nodes.length <= page.limit, moved: false, added: [], before: null };
 const view = { nodes: new Set(), edges: new Set() };
 
 const passesFact = node => {
@@ -70,16 +71,18 @@ function chosenPart() {
 
 /* ---------------------------------------------------------------- the picture */
 
-const isDark = () => document.documentElement.dataset.theme ? document.documentElement.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
+let isPrinting = false;
+const isDark = () => !isPrinting && (document.documentElement.dataset.theme || (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light")) === "dark";
 const tone = name => getComputedStyle(document.documentElement).getPropertyValue("--" + name).trim();
+const PAPER = { ink: "#000000", ground: "#ffffff", soft: "#444444", link: "#0a558c" };
 /* Where ties are many they are a ground; those of a selection are drawn over it. */
 const DENSE = edges.length > 1500;
 let colours = {};
 function readColours() {
-  colours = { ink: tone("ink"), ground: tone("ground"), soft: tone("soft"), tie: isDark() ? "#93a1ab" : "#6f7b84", line: DENSE ? isDark() ? "#2c353b" : "#dde2e6" : isDark() ? "#59666f" : "#a9b3bb", link: tone("link"), index: isDark() ? 2 : 1 };
+  colours = { ink: tone("ink"), ground: tone("ground"), soft: tone("soft"), tie: isDark() ? "#93a1ab" : "#6f7b84", line: DENSE ? isDark() ? "#2c353b" : "#dde2e6" : isDark() ? "#59666f" : "#a9b3bb", link: tone("link"), index: isDark() ? 2 : 1, ...(isPrinting ? PAPER : {}) };
 }
 const colourOf = node => (page.styles[node.name] || ["dot", "#555555", "#bbbbbb"])[colours.index];
-const dot = node => ({ id: node.number, x: node.at.x, y: node.at.y, size: node.at.size, shape: node.at.shape, color: { background: colourOf(node), border: colours.ground, highlight: { background: colourOf(node), border: colours.ink }, hover: { background: colourOf(node), border: colours.ink } } });
+const dot = node => ({ id: node.number, x: node.at.x, y: node.at.y, size: node.at.size, shape: node.at.shape, color: { background: colourOf(node), border: colours.ground, highlight: { background: colourOf(node), border: colours.ground }, hover: { background: colourOf(node), border: colours.ink } } });
 const parallel = new Map();
 const line = edge => {
   const key = [edge.start.number, edge.end.number].sort((a, b) => a - b).join("-");
@@ -93,7 +96,7 @@ const dots = new vis.DataSet(), lines = new vis.DataSet();
 const network = new vis.Network($("stage"), { nodes: dots, edges: lines }, {
   physics: false, autoResize: true,
   interaction: { hover: nodes.length <= 2000, keyboard: false, hideEdgesOnDrag: edges.length > 6000, hideEdgesOnZoom: edges.length > 6000, tooltipDelay: 1e9, selectConnectedEdges: false },
-  nodes: { borderWidth: 1.5, borderWidthSelected: 3 },
+  nodes: { borderWidth: 1.5, borderWidthSelected: 1.5 },
   edges: { smooth: false, width: 1, hoverWidth: 0, selectionWidth: 0.4, color: { color: colours.line, highlight: colours.tie, hover: colours.tie }, arrows: { to: { enabled: edges.length <= 6000, scaleFactor: 0.45 } } },
 });
 let hovered = null, part = null;
@@ -123,13 +126,24 @@ const rowsOf = new Map(nodes.map(node => [node, wrapped(node.label)]));
 network.on("afterDrawing", ctx => {
   const scale = network.getScale(), corner = network.DOMtoCanvas({ x: 0, y: 0 });
   const wide = $("stage").clientWidth, high = $("stage").clientHeight;
+  /* A node that a reader asked for is never too small to be told by its shape. */
+  const halfOf = node => part && part.nodes.has(node) ? Math.max(node.at.size * scale, node === state.chosen ? 9 : 6) : node.at.size * scale;
   const screen = node => [(node.at.x - corner.x) * scale, (node.at.y - corner.y) * scale];
   if (part) {
     ctx.globalAlpha = 0.86; ctx.fillStyle = colours.ground;
-    ctx.fillRect(corner.x, corner.y, wide / scale, high / scale);
+    ctx.fillRect(corner.x - wide / scale, corner.y - high / scale, 3 * wide / scale, 3 * high / scale);
     ctx.globalAlpha = 1;
     for (const edge of part.edges) { const own = network.body.edges[edge.number]; if (own && own.connected) { own.selected = true; own.draw(ctx); own.drawArrows(ctx); own.selected = edge === state.chosen; } }
-    for (const node of [...part.nodes].sort((a, b) => (a === state.chosen) - (b === state.chosen))) { const own = network.body.nodes[node.number]; if (own) own.draw(ctx); }
+    for (const node of [...part.nodes].sort((a, b) => (a === state.chosen) - (b === state.chosen))) {
+      const own = network.body.nodes[node.number], grown = halfOf(node) / (node.at.size * scale);
+      if (!own) continue;
+      ctx.save(); ctx.translate(node.at.x, node.at.y); ctx.scale(grown, grown); ctx.translate(-node.at.x, -node.at.y);
+      own.draw(ctx);
+      ctx.restore();
+      if (node !== state.chosen) continue;
+      ctx.beginPath(); ctx.arc(node.at.x, node.at.y, (halfOf(node) + 4) / scale, 0, 2 * Math.PI);
+      ctx.lineWidth = 2 / scale; ctx.strokeStyle = colours.ink; ctx.stroke();
+    }
   }
   ctx.save();
   ctx.textAlign = "center"; ctx.textBaseline = "top"; ctx.lineJoin = "round";
@@ -167,13 +181,13 @@ network.on("afterDrawing", ctx => {
   const isSeen = node => { const [x, y] = screen(node); return view.nodes.has(node) && x > -40 && y > -20 && x < wide + 40 && y < high + 20; };
   const order = [...new Set([...first, ...(part ? [...part.nodes].sort((a, b) => b.edges.length - a.edges.length) : ranked)])].filter(isSeen).slice(0, part ? 120 : Math.round(wide * high / 11000 * Math.max(1, scale)));
   const nameNode = (node, isForced) => {
-    const [x, y] = screen(node), rows = rowsOf.get(node), half = node.at.size * scale, isFirst = first.includes(node), tall = rows.length * LINE;
+    const [x, y] = screen(node), rows = rowsOf.get(node), half = halfOf(node) + (node === state.chosen ? 5 : 0), isFirst = first.includes(node), tall = rows.length * LINE;
     const around = [[x, y + half + 3], [x, y - half - tall - 3], [x + half + 3, y - tall / 2, 1], [x - half - 3, y - tall / 2, -1], [x + half, y + half, 1], [x + half, y - half - tall, 1], [x - half, y + half, -1], [x - half, y - half - tall, -1]];
     write(rows, around, isFirst ? 13.5 : 12, isFirst ? "600" : FACTS.has(node.name) ? "400" : "500", colours.ink, isForced);
   };
   /* Names keep off the nodes that carry one; those that a reader looks for first are written in any case. */
-  for (const node of part ? part.nodes : order.slice(0, 200)) {
-    const [x, y] = screen(node), half = Math.max(node.at.size * scale * 0.8, 2.5);
+  for (const node of part ? order : order.slice(0, 200)) {
+    const [x, y] = screen(node), half = node === state.chosen ? halfOf(node) + 5 : Math.max(halfOf(node), 3) * 0.8;
     put(nodesAt, [x - half, y - half, x + half, y + half]);
   }
   order.forEach((node, at) => nameNode(node, part ? part.nodes.size <= 24 : at < 12));
@@ -198,6 +212,16 @@ function make(tag, properties, ...children) {
   return found;
 }
 const panel = $("panel");
+const say = text => { $("said").textContent = text; };
+/* What had the focus may be gone or hidden with what it stood in; the reader goes on at the heading. */
+function keepFocus(work) {
+  const held = document.activeElement;
+  work();
+  const now = document.activeElement;
+  if (held === document.body || (now !== held && now !== document.body) || (held.isConnected && held.getClientRects().length)) return;
+  const head = panel.querySelector("h2");
+  head.tabIndex = -1; head.focus({ preventScroll: true });
+}
 const sourceLabel = id => (page.sources[id] || { label: id }).label;
 function passageItem(number) {
   const [source, start, end, form, link, words] = page.passages[number];
@@ -264,7 +288,8 @@ function showEdge(edge) {
 }
 function showNothing() {
   panel.append(make("h2", {}, "What is known"), make("p", {}, "Choose a node or a tie to see what is known of it and which passage of which source proves it."));
-  if (nodes.length > page.limit) panel.append(make("p", { className: "dispute" }, state.all ? `All ${nodes.length.toLocaleString("en")} nodes are shown. ` : `Opened on the ${page.limit.toLocaleString("en")} most connected of ${nodes.length.toLocaleString("en")} nodes. `, make("button", { type: "button", onclick: () => { state.all = !state.all; refresh(); } }, state.all ? "Show the most connected" : "Show all")));
+  if (nodes.length > page.limit) panel.append(make("p", { className: "dispute" }, state.all ? "No node is left out for having few ties. " : `Opened on the ${page.limit.toLocaleString("en")} most connected of ${nodes.length.toLocaleString("en")} nodes. `, make("button", { type: "button", onclick: () => { state.all = !state.all; refresh(); } }, state.all ? "Show the most connected" : "Show all")));
+  if (page.cut) panel.append(make("p", { className: "dispute" }, page.cut));
   const list = make("ul");
   for (const [id, source] of Object.entries(page.sources)) list.append(make("li", {}, source.address ? make("a", { href: safe(source.address), rel: "noreferrer", target: "_blank" }, source.label) : source.label, make("br"), make("span", { className: "soft" }, [source.published, id].filter(Boolean).join(" · ")), ...disputes(id)));
   panel.append(make("h3", {}, "Sources"), list);
@@ -280,11 +305,12 @@ function reveal(node) {
   if (opening.has(node)) return;
   for (const { start, end } of node.edges) opening.add(start).add(end);
   opening.add(node);
+  state.added.push(node.id);
 }
-function choose(what, isAway = false) {
-  const held = document.activeElement;
+function choose(what, isAway = false) { keepFocus(() => chooseNow(what, isAway)); }
+function chooseNow(what, isAway) {
+  leaveStory();
   state.chosen = what;
-  if (state.step !== null) { state.last = state.step; state.step = null; showStory(); }
   if (what && !(what.end ? view.edges : view.nodes).has(what)) {
     for (const node of what.end ? [what.start, what.end] : [what]) reveal(node);
     refilter();
@@ -292,8 +318,7 @@ function choose(what, isAway = false) {
     refresh();
   }
   settle(isAway);
-  /* What had the focus may be gone with what it stood in; the reader goes on at the heading. */
-  if (held !== document.body && !held.isConnected) { const head = panel.querySelector("h2"); head.tabIndex = -1; head.focus({ preventScroll: true }); }
+  say(!what ? "Nothing is selected." : what.end ? `${what.start.label} ${what.by[1]} ${what.end.label}.` : `${what.label}, ${what.name}, ${what.edges.length} ties.`);
 }
 function settle(isAway) {
   const what = state.chosen;
@@ -310,8 +335,10 @@ function settle(isAway) {
 }
 /* All of these, with room for their names; a few nodes are not blown up. */
 function see(wanted = [...view.nodes]) {
+  wanted = wanted.filter(node => view.nodes.has(node));
+  if (!wanted.length) return;
   network.fit({ nodes: wanted.map(node => node.number), animation: false, maxZoomLevel: 1.8 });
-  if (wanted.length <= 100) network.moveTo({ scale: network.getScale() * ($("stage").clientWidth < 500 ? 0.66 : 0.82), animation: false });
+  if (wanted.length <= 100) network.moveTo({ scale: network.getScale() * 0.82, animation: false });
 }
 function lookAt(what) {
   const node = what.end ? what.start : what;
@@ -329,6 +356,7 @@ function svg(shape, colour) {
   found.append(inner);
   return found;
 }
+const FIELDS = [["from-day", "from"], ["to-day", "to"], ["least-money", "least"]];
 function drawFilters() {
   const active = document.activeElement.id;
   const counts = new Map();
@@ -348,18 +376,19 @@ function drawFilters() {
     const box = make("input", { type: "radio", id: `strength-${value || "all"}`, name: "strength", checked: state.strength === value, onchange: () => { state.strength = value; refresh(); } });
     $("by-strength").append(make("label", {}, box, " ", text));
   }
-  for (const [id, name] of [["from-day", "from"], ["to-day", "to"], ["least-money", "least"]]) $(id).value = state[name];
+  for (const [id, name] of FIELDS) $(id).value = state[name];
   $("undated").checked = state.undated; $("with-money").checked = state.money;
   $("units").textContent = [...new Set(nodes.map(node => node.told.unit).filter(Boolean))].join(", ");
   if (active && $(active) && $(active) !== document.activeElement) $(active).focus();
 }
-for (const [id, name] of [["from-day", "from"], ["to-day", "to"], ["least-money", "least"]]) $(id).addEventListener("change", event => { state[name] = event.target.value; refresh(); });
+for (const [id, name] of FIELDS) $(id).addEventListener("change", event => { state[name] = event.target.value; refresh(); });
 $("undated").addEventListener("change", event => { state.undated = event.target.checked; refresh(); });
 $("with-money").addEventListener("change", event => { state.money = event.target.checked; refresh(); });
 function clearNarrow() { Object.assign(state, { sources: new Set(), strength: "", from: "", to: "", undated: true, money: false, least: "" }); }
 $("reset").addEventListener("click", () => { clearNarrow(); state.hide.clear(); state.all = true; refresh(); });
 
-function refresh() {
+function refresh() { keepFocus(refreshNow); }
+function refreshNow() {
   refilter();
   parallel.clear();
   dots.clear(); lines.clear();
@@ -396,6 +425,7 @@ function offer() {
 function drawMatches() {
   const list = $("matches"), text = $("search").value.trim();
   list.replaceChildren(...matches.map(([, node, name], at) => make("li", { role: "option", id: "match-" + at, "aria-selected": String(at === active), onmousedown: event => { event.preventDefault(); take(at); } }, node.label, " ", make("small", {}, name === node.label ? node.name : `${node.name}, as ${name}`))));
+  if (!matches.length && text) say("Nothing here is called that.");
   if (!matches.length && text) list.append(make("li", { role: "option", "aria-selected": "false", "aria-disabled": "true" }, `Nothing here is called “${text.slice(0, 60)}”.`));
   list.hidden = !text;
   $("search").setAttribute("aria-expanded", String(!list.hidden));
@@ -433,9 +463,9 @@ const SORTS = { nodes: [3, -1], edges: [0, 1] };
 const table = { sort: { ...SORTS }, filter: "", rows: 200 };
 function currentRows() {
   const all = state.view === "edges" ? [...view.edges] : [...view.nodes];
-  const within = $("only-chosen").checked && part ? all.filter(row => part[state.view].has(row)) : all;
+  const chosen = $("only-chosen").checked && part ? all.filter(row => part[state.view].has(row)) : all;
   const columns = COLUMNS[state.view], words = fold(table.filter).split(" ").filter(Boolean);
-  const kept = words.length ? within.filter(row => { const text = fold(columns.map(column => column[1](row)).join(" ")); return words.every(word => text.includes(word)); }) : within;
+  const kept = words.length ? chosen.filter(row => { const text = fold(columns.map(column => column[1](row)).join(" ")); return words.every(word => text.includes(word)); }) : chosen;
   const [at, turn] = table.sort[state.view], value = columns[at][3] || columns[at][1];
   return kept.map(row => [value(row), row]).sort((a, b) => turn * (typeof a[0] === "number" ? a[0] - b[0] : collator.compare(a[0], b[0])) || a[1].number - b[1].number).map(([, row]) => row);
 }
@@ -448,10 +478,12 @@ function drawTable() {
   $("twin").querySelector("tbody").replaceChildren(...rows.slice(0, table.rows).map(row => make("tr", { className: row === state.chosen ? "chosen" : "" }, ...columns.map(([, value, element]) => make("td", { className: typeof value(row) === "number" ? "number" : /^\d{4}-\d\d-\d\d$/.test(value(row)) ? "day" : "" }, element ? element(row) : String(value(row)))))));
   $("caption").textContent = `${Math.min(rows.length, table.rows).toLocaleString("en")} of ${rows.length.toLocaleString("en")} ${state.view === "nodes" ? "nodes" : "ties"}`;
   $("more").hidden = rows.length <= table.rows;
+  $("only-chosen").disabled = !part;
+  say($("caption").textContent);
 }
 $("row-filter").addEventListener("input", event => { table.filter = event.target.value; drawTable(); remember(); });
 $("only-chosen").addEventListener("change", () => { drawTable(); remember(); });
-$("more").addEventListener("click", () => { table.rows += 1000; drawTable(); });
+$("more").addEventListener("click", () => { table.rows += 1000; drawTable(); if ($("more").hidden) $("twin").querySelector(".scroll").focus(); });
 $("twin").querySelector("form").addEventListener("submit", event => event.preventDefault());
 function show(name) {
   state.view = name; table.rows = 200;
@@ -477,7 +509,9 @@ const csv = rows => rows.map(row => row.map(value => quote(inert(value))).join("
 /* What is saved is what is seen: the rows of the table that is open, else what stands out, else what is shown. */
 const current = () => {
   const found = part ? { nodes: [...part.nodes], edges: [...part.edges] } : { nodes: [...view.nodes], edges: [...view.edges] };
-  return state.view === "picture" ? found : { ...found, [state.view]: currentRows() };
+  if (state.view === "edges") { const edges = currentRows(), ends = new Set(edges.flatMap(edge => [edge.start, edge.end])); return { nodes: nodes.filter(node => ends.has(node)), edges }; }
+  if (state.view === "nodes") { const kept = currentRows(), ends = new Set(kept); return { nodes: kept, edges: [...view.edges].filter(edge => ends.has(edge.start) && ends.has(edge.end)) }; }
+  return found;
 };
 const spans = fact => (told(fact).proof || []).map(number => { const [source, start, end, , link] = page.passages[number]; return { source, start, end, link }; });
 $("save-nodes").addEventListener("click", () => save("nodes.csv", "text/csv", csv([["id", "class", "label", "kind", "ties", "money", "total_low", "total_high", "unit", "counted_in", "date"], ...current().nodes.map(node => [node.id, node.name, node.label, node.kind || "", node.edges.length, node.told.money || "", ...["total_low", "total_high", "unit"].map(name => node.told[name] ?? ""), countedIn(node).join("; "), dateOf(node)])])));
@@ -491,12 +525,20 @@ $("save-png").addEventListener("click", () => {
 
 /* ---------------------------------------------------------------- the story */
 
-function goTo(number, isRestored = false) {
+const narrowed = () => ({ hide: new Set(state.hide), sources: new Set(state.sources), strength: state.strength, from: state.from, to: state.to, undated: state.undated, money: state.money, least: state.least });
+/* A step shows what its file says; the filters of the reader wait until he leaves the story. */
+function leaveStory() {
+  if (state.step === null) return;
+  state.last = state.step; state.step = null;
+  if (state.before) { Object.assign(state, state.before); state.before = null; state.chosen = null; refreshNow(); }
+  showStory();
+}
+function goTo(number, isRestored = false, isAsHidden = false) {
   const step = page.story.steps[number];
-  if (!isRestored) clearNarrow();
+  if (!isRestored) { if (state.step === null) state.before = narrowed(); clearNarrow(); }
   state.step = number;
   state.chosen = byId.get(step.select[0]) || null;
-  step.show.forEach(id => reveal(byId.get(id)));
+  if (!isAsHidden) step.show.forEach(id => reveal(byId.get(id)));
   refresh();
   showStory();
   see(step.show.map(id => byId.get(id)));
@@ -517,10 +559,12 @@ function showStory() {
 }
 $("story-back").addEventListener("click", () => goTo(state.step - 1));
 $("story-next").addEventListener("click", () => goTo(state.step + 1));
-$("story-end").addEventListener("click", () => { state.last = state.step; state.step = null; showStory(); settle(false); panel.focus({ preventScroll: true }); });
+$("story-end").addEventListener("click", () => { const { chosen } = state; leaveStory(); choose(chosen); });
 
 /* ---------------------------------------------------------------- the address */
 
+const reach = Object.fromEntries(["x", "y"].map(axis => [axis, nodes.reduce(([least, most], node) => [Math.min(least, node.at[axis]), Math.max(most, node.at[axis])], [0, 0])]));
+const within = (value, axis) => Math.min(Math.max(value, reach[axis][0]), reach[axis][1]);
 let isRestoring = false;
 function remember() {
   if (isRestoring) return;
@@ -535,20 +579,27 @@ function remember() {
   if (state.money) params.set("money", "yes");
   if (state.all && nodes.length > page.limit) params.set("all", "yes");
   if (table.filter) params.set("rows", table.filter);
+  if (state.added.length && !state.all) params.set("with", state.added.join());
   if ($("only-chosen").checked) params.set("only", "selected");
   for (const name of ["nodes", "edges"]) if (table.sort[name].join() !== SORTS[name].join()) params.set("sort-" + name, table.sort[name].join());
   if (state.moved) { const { x, y } = network.getViewPosition(); params.set("at", [Math.round(x), Math.round(y), network.getScale().toFixed(3)].join()); }
-  history.replaceState(null, "", params.size ? "#" + params : location.pathname + location.search);
+  try { history.replaceState(null, "", params.size ? "#" + params : location.pathname + location.search); }
+  catch (error) { if (error.name !== "SecurityError") throw error; /* a viewer that allows no address shows the page all the same */ }
 }
 function restore() {
   const params = new URLSearchParams(location.hash.slice(1));
   isRestoring = true;
   clearNarrow();
+  opening.clear();
+  for (const node of most) opening.add(node);
+  state.added = [];
+  state.before = null;
+  for (const id of (params.get("with") || "").split(",").slice(0, 100)) if (byId.has(id)) reveal(byId.get(id));
   state.hide = new Set(params.has("hide") ? params.get("hide").split(",").filter(name => Object.hasOwn(page.styles, name)) : page.hide);
   state.sources = new Set((params.get("without") || "").split(",").filter(id => Object.hasOwn(page.sources, id)));
   state.strength = ["firm", "planned"].includes(params.get("strength")) ? params.get("strength") : "";
-  for (const name of ["from", "to"]) state[name] = /^\d{4}-\d\d-\d\d$/.test(params.get(name) || "") && !Number.isNaN(Date.parse(params.get(name))) ? params.get(name) : "";
-  state.least = (params.get("least") || "").trim() && Number.isFinite(Number(params.get("least"))) ? params.get("least") : "";
+  /* A field takes what it can show, so no filter is in force that the reader cannot see. */
+  for (const [id, name] of FIELDS) { $(id).value = params.get(name) || ""; state[name] = $(id).value; }
   state.undated = params.get("undated") !== "no"; state.money = params.get("money") === "yes";
   state.all = params.get("all") === "yes" || nodes.length <= page.limit;
   table.filter = $("row-filter").value = params.get("rows") || "";
@@ -562,12 +613,12 @@ function restore() {
   const chosen = state.chosen, number = Number(params.get("step"));
   refresh();
   if (!document.documentElement.dataset.ready) see();
-  if (page.story && number >= 1 && number <= page.story.steps.length) goTo(number - 1, true);
+  if (page.story && page.story.steps[number - 1]) goTo(number - 1, true, params.has("hide"));
   else if (chosen) choose(chosen, true);
   show(["nodes", "edges"].includes(params.get("view")) ? params.get("view") : "picture");
   const [x, y, scale] = (params.get("at") || "").split(",").map(Number);
   state.moved = [x, y, scale].every(Number.isFinite) && scale > 0;
-  if (state.moved) network.moveTo({ position: { x, y }, scale: Math.min(Math.max(scale, 0.01), 20), animation: false });
+  if (state.moved) network.moveTo({ position: { x: within(x, "x"), y: within(y, "y") }, scale: Math.min(Math.max(scale, 0.02), 10), animation: false });
   isRestoring = false;
   remember();
 }
@@ -581,18 +632,54 @@ let resting = 0;
 function moved() { state.moved = true; clearTimeout(resting); resting = setTimeout(remember, 300); }
 for (const name of ["zoom", "dragEnd"]) network.on(name, moved);
 for (const [id, factor] of [["zoom-in", 1.4], ["zoom-out", 1 / 1.4]]) $(id).addEventListener("click", () => { network.moveTo({ scale: network.getScale() * factor, animation: false }); moved(); });
+const KEYS = { ArrowLeft: [-60, 0], ArrowRight: [60, 0], ArrowUp: [0, -60], ArrowDown: [0, 60] };
+$("stage").addEventListener("keydown", event => {
+  if (KEYS[event.key]) {
+    const { x, y } = network.getViewPosition(), scale = network.getScale(), [right, down] = KEYS[event.key];
+    network.moveTo({ position: { x: x + right / scale, y: y + down / scale }, animation: false });
+    moved();
+  } else if (event.key === "+" || event.key === "-") $(event.key === "+" ? "zoom-in" : "zoom-out").click();
+  else if (event.key === "0") $("fit").click();
+  else return;
+  event.preventDefault();
+});
 $("fit").addEventListener("click", () => { see(); state.moved = false; remember(); });
 function nameTheme() { $("theme").textContent = isDark() ? "Light" : "Dark"; }
-function recolour() { readColours(); network.setOptions({ edges: { color: { color: colours.line, highlight: colours.tie, hover: colours.tie } } }); nameTheme(); refresh(); }
+function recolour() {
+  readColours();
+  network.setOptions({ edges: { color: { color: colours.line, highlight: colours.tie, hover: colours.tie } } });
+  nameTheme();
+  dots.update([...view.nodes].map(dot));
+  drawFilters();
+  network.redraw();
+}
 $("theme").addEventListener("click", () => { document.documentElement.dataset.theme = isDark() ? "light" : "dark"; recolour(); });
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", recolour);
 addEventListener("keydown", event => {
+  if (event.key === "Escape" && $("save").open) { $("save").open = false; $("save").querySelector("summary").focus(); return; }
   if (event.key === "Escape" && !(event.target instanceof HTMLInputElement)) choose(null);
   if (event.key === "/" && !(event.target instanceof HTMLInputElement)) { event.preventDefault(); $("search").focus(); }
 });
 nameTheme();
 $("stage").querySelector(".vis-network").tabIndex = -1;
-addEventListener("beforeprint", () => { table.rows = PRINTED; drawTable(); panel.querySelectorAll("details").forEach(part => { part.open = true; }); see(part ? [...part.nodes] : undefined); });
+/* On paper the ground is white, every passage is open and a table has all its rows; afterwards all is as it was. */
+let before = null;
+addEventListener("beforeprint", () => {
+  before = { at: network.getViewPosition(), scale: network.getScale(), rows: table.rows, closed: [...panel.querySelectorAll("details:not([open])")] };
+  isPrinting = true;
+  recolour();
+  for (const details of panel.querySelectorAll("details")) details.open = true;
+  table.rows = PRINTED; drawTable();
+  see(part ? [...part.nodes] : undefined);
+  network.body.emitter.emit("_redraw");
+});
+addEventListener("afterprint", () => {
+  isPrinting = false;
+  recolour();
+  for (const details of before.closed) details.open = false;
+  table.rows = before.rows; drawTable();
+  network.moveTo({ position: before.at, scale: before.scale, animation: false });
+});
 if (innerWidth < 992) document.querySelectorAll("#filters details").forEach(part => { part.open = false; });
 restore();
 document.documentElement.dataset.ready = "yes";
