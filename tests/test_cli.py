@@ -7,6 +7,7 @@ import re
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from hashlib import sha256
 from pathlib import Path
@@ -484,6 +485,20 @@ def test_an_interrupt_while_a_graph_is_built_leaves_no_traceback(kg: Runner, del
     assert "Traceback" not in said
     if process.returncode == 0:
         assert kg("stats", "--store", tmp_path / "out").returncode == 0
+
+
+def test_an_interrupt_in_a_callback_of_the_interpreter_ends_the_command() -> None:
+    code = """
+import sys
+from kg.cli import _heed_interrupt
+sys.unraisablehook = _heed_interrupt
+class Dying:
+    def __del__(self): raise KeyboardInterrupt
+Dying()
+print("went on")
+"""
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30)
+    assert (said.returncode, said.stdout, said.stderr) == (130, "", "kg: Interrupted.\n")
 
 
 # ---------------------------------------------------------------- a new article

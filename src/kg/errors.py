@@ -6,7 +6,12 @@
     │   └── CheckError      the data breaks a rule; carries the findings
     └── CallError           exit 2, HTTP 400: the call is wrong
         ├── NotFoundError   HTTP 404: no such thing; suggests the nearest
-        └── QueryError      the SPARQL text is wrong or not allowed
+        ├── QueryError      the SPARQL text is wrong or not allowed
+        ├── TooLargeError   HTTP 422: the answer is over a limit
+        └── NotAcceptableError  HTTP 406: the answer has no such format
+    └── UnavailableError    HTTP 503: not now
+        ├── LimitError      a query used up its time or its memory
+        └── BusyError       too many ask at once
 
 A message says what, which value, where, and what to do about it.
 """
@@ -24,6 +29,7 @@ class KGError(Exception):
 
     exit_code = 1
     http_status = 500
+    retry_after_s: int | None = None
 
 
 class DataError(KGError):
@@ -63,3 +69,32 @@ class NotFoundError(CallError):
 
 class QueryError(CallError):
     """The text is no SPARQL query, or one that is not allowed here."""
+
+
+class TooLargeError(CallError):
+    """The answer is over a limit; the message names it and says how to page."""
+
+    http_status = 422
+
+
+class NotAcceptableError(CallError):
+    """The answer cannot be written in any format that was asked for."""
+
+    http_status = 406
+
+
+class UnavailableError(KGError):
+    """The server cannot answer now."""
+
+    http_status = 503
+    retry_after_s: int | None = 5
+
+
+class LimitError(UnavailableError):
+    """A query used up its time or its memory; the same query will again."""
+
+    retry_after_s = None
+
+
+class BusyError(UnavailableError):
+    """Too many ask at once."""

@@ -225,13 +225,19 @@ class Graph:
         found = [match.id for match in self.find(slug or text, limit=50) if match.id in wanted and match.score >= 88]
         return f" Did you mean {found[0]!r}?" if found else " kg find TEXT searches by name."
 
+    def codes(self, code_list: str) -> list[str]:
+        """Return the codes of a list, sorted.
+
+        Example:
+            >>> import kg
+            >>> kg.open().codes("strengths")
+            ['firm', 'planned']
+        """
+        query = f"SELECT ?code WHERE {{ ?code <http://www.w3.org/2004/02/skos/core#inScheme> <{CODE}{code_list}> }}"
+        return sorted(str(row[0]) for row in self.store.select(query))
+
     def _code(self, param: Param, value: str) -> str:
-        codes = [
-            str(row[0])
-            for row in self.store.select(
-                f"SELECT ?code WHERE {{ ?code <http://www.w3.org/2004/02/skos/core#inScheme> <{CODE}{param.code_list}> }}"
-            )
-        ]
+        codes = self.codes(str(param.code_list))
         short = shorten(value)
         if short not in codes:
             raise CallError(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from kg.proof import texts_by_source
@@ -10,9 +12,65 @@ from kg.queries import Graph
 from kg.sources import read_documents, to_link
 from kg.store import Value
 from kg.tables import to_cell
-from kg.vocab import KG, RDFS, expand
+from kg.vocab import KG, RDFS, expand, shorten
 
 Record = dict[str, Value]
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What a graph knows of one thing, as rows of the catalogue.
+
+    Args:
+        id: Short form.
+        class_label: Label of its class.
+        label: Its label.
+        properties: Its properties with `property`, `property_label` and `value_label`.
+        names: Rows of the query `names`, the label left out.
+        facts: Rows of the query `facts`; a fact that names the thing in several roles has several.
+        proof: Rows of the query `provenance` by the fact or value that cites the passage.
+    """
+
+    id: str
+    class_label: str
+    label: str
+    properties: tuple[Record, ...]
+    names: tuple[Record, ...]
+    facts: tuple[tuple[Record, ...], ...]
+    proof: Mapping[str, tuple[Record, ...]]
+
+
+def read_known(graph: Graph, id: str) -> Known:
+    """Return what a graph knows of a thing.
+
+    Args:
+        graph: The graph.
+        id: Short form or IRI.
+
+    Raises:
+        NotFoundError: There is no such thing; the message suggests the nearest.
+
+    Example:
+        >>> import kg
+        >>> known = read_known(kg.open(), "person:jeremy-wright")
+        >>> known.class_label, known.label, known.facts[0][0]["role_label"]
+        ('Person', 'Jeremy Wright', 'tie')
+    """
+    short = shorten(graph.require(id))
+    own = _own(graph, short)
+    proof: defaultdict[str, list[Record]] = defaultdict(list)
+    for row in graph.query("provenance", node=short).to_dicts():
+        proof[str(row["node_id"])].append(row)
+    names = graph.query("names", node=short).to_dicts()
+    return Known(
+        short,
+        _first(own, "class"),
+        _first(own, "rdfs:label"),
+        tuple(row for row in own if row["property"] not in _HEADER),
+        tuple(row for row in names if row["name_kind"] != "label"),
+        tuple(map(tuple, _by_fact(graph.query("facts", node=short).to_dicts()))),
+        {node: tuple(rows) for node, rows in proof.items()},
+    )
 
 
 def to_text(graph: Graph, id: str, folder: Path | None = None) -> str:
@@ -29,20 +87,16 @@ def to_text(graph: Graph, id: str, folder: Path | None = None) -> str:
         Jeremy Wright
     """
     texts = texts_by_source(graph.store, read_documents(folder)) if folder else None
-    own = _own(graph, id)
-    proof = defaultdict(list)
-    for row in graph.query("provenance").to_dicts():
-        proof[row["node_id"]].append(row)
-    lines = [_label(own), f"{_first(own, 'class')}  {_short(own, id)}", ""]
-    lines += [f"  {row['property_label']}: {to_cell(row['value_label'])}" for row in own if row["property"] not in _HEADER]
-    lines += _passages(proof.get(_short(own, id), []), texts)
-    for names in graph.query("names", node=id).to_dicts():
-        if names["name_kind"] != "label":
-            lines.append(f"  {names['name_kind']}: {names['name']}" + (f"  ({names['reported_in']})" if names["reported_in"] else ""))
-    for rows in _by_fact(graph.query("facts", node=id).to_dicts()):
+    known = read_known(graph, id)
+    lines = [known.label, f"{known.class_label}  {known.id}", ""]
+    lines += [f"  {row['property_label']}: {to_cell(row['value_label'])}" for row in known.properties]
+    lines += _passages(known.proof.get(known.id, ()), texts)
+    for name in known.names:
+        lines.append(f"  {name['name_kind']}: {name['name']}" + (f"  ({name['reported_in']})" if name["reported_in"] else ""))
+    for rows in known.facts:
         row, roles = rows[0], ", ".join(str(row["role_label"]) for row in rows)
         lines += ["", f"{_day(row)}  {roles}: {row['label']}", f"    {row['fact']}"]
-        lines += _passages(proof.get(row["fact"], []), texts)
+        lines += _passages(known.proof.get(str(row["fact"]), ()), texts)
     return "\n".join(lines).rstrip() + "\n"
 
 
@@ -82,16 +136,8 @@ def _own(graph: Graph, id: str) -> list[Record]:
     return graph.store.select(query).to_dicts()
 
 
-def _label(own: list[Record]) -> str:
-    return _first(own, "rdfs:label")
-
-
 def _first(own: list[Record], property: str) -> str:
     return next((str(row["value_label"]) for row in own if row["property"] == property), "")
-
-
-def _short(own: list[Record], id: str) -> str:
-    return str(own[0]["id"]) if own else id
 
 
 def _day(row: Record) -> str:
@@ -105,7 +151,7 @@ def _day(row: Record) -> str:
     return span if by == "fact" else f"{span} ({by})"
 
 
-def _passages(rows: list[Record], texts: dict[str, str] | None) -> list[str]:
+def _passages(rows: Sequence[Record], texts: dict[str, str] | None) -> list[str]:
     lines = []
     for row in rows:
         source, start, end = str(row["source"]), int(str(row["start"])), int(str(row["end"]))

@@ -9,18 +9,18 @@ import csv
 import io
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from itertools import pairwise
+from itertools import islice, pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import pyoxigraph as ox
 
-from kg.errors import CallError, DataError, ParseError, QueryError
+from kg.errors import CallError, DataError, NotAcceptableError, ParseError, QueryError, TooLargeError
 from kg.vocab import PREFIXES, XSD, expand, prologue, shorten
 
 if TYPE_CHECKING:
@@ -34,6 +34,14 @@ RDF_FORMATS = {
     "nt": ox.RdfFormat.N_TRIPLES,
     "jsonld": ox.RdfFormat.JSON_LD,
 }
+ANSWER_TRIPLES = {**RDF_FORMATS, "rdf": ox.RdfFormat.RDF_XML}
+ANSWER_ROWS = {
+    "srj": ox.QueryResultsFormat.JSON,
+    "xml": ox.QueryResultsFormat.XML,
+    "csv": ox.QueryResultsFormat.CSV,
+    "tsv": ox.QueryResultsFormat.TSV,
+}
+"""The formats of the SPARQL protocol."""
 STANDARD_RESULTS = {
     "xml": ox.QueryResultsFormat.XML,
     "srj": ox.QueryResultsFormat.JSON,
@@ -161,6 +169,41 @@ class Triples:
         return data.decode()
 
 
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A query of the SPARQL protocol.
+
+    Args:
+        query: Its text.
+        rows: How rows or a truth value are written: `srj` (JSON), `xml`, `csv` or `tsv`; None if they are not wanted.
+        triples: How triples are written: `ttl`, `nt`, `rdf` (XML) or `jsonld`; None if they are not wanted.
+        default_graphs: IRIs of the graphs that are the default graph, in place of those that the text names.
+        named_graphs: IRIs of the graphs that the text can name; with neither, every graph is in both.
+    """
+
+    query: str
+    rows: str | None = None
+    triples: str | None = None
+    default_graphs: Sequence[str] = ()
+    named_graphs: Sequence[str] = ()
+
+
+class _Bounded(io.BytesIO):
+    """Takes what the engine writes, up to a bound."""
+
+    def __init__(self, bound: int) -> None:
+        super().__init__()
+        self.bound = bound
+
+    def write(self, data: Any) -> int:
+        if self.tell() + len(data) > self.bound:
+            raise TooLargeError(
+                f"The answer is larger than {self.bound / 1024 / 1024:g} MiB, which is the limit. "
+                "Page through it: ORDER BY, LIMIT and OFFSET."
+            )
+        return super().write(data)
+
+
 class Store(Protocol):
     """A graph that answers SPARQL 1.1 queries."""
 
@@ -172,6 +215,9 @@ class Store(Protocol):
 
     def serialize(self, query: str, format: str) -> bytes:
         """Return the answer of SELECT or ASK in a W3C format, `xml` or `srj` (JSON), with full IRIs."""
+
+
+_Answer = ox.QuerySolutions | ox.QueryBoolean | ox.QueryTriples
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,6 +334,50 @@ class Embedded:
             raise QueryError("The query answers with rows where triples are wanted. Write CONSTRUCT.")
         return answer.triples
 
+    def answer(self, question: Question, *, max_rows: int, max_bytes: int) -> tuple[str, bytes]:
+        """Return the format and the bytes of the whole answer of a query, written by the engine.
+
+        Args:
+            question: The query, its formats and its graphs.
+            max_rows: Rows, or triples, that the answer may have.
+            max_bytes: Bytes that it may have.
+
+        Raises:
+            QueryError: The text is no query, is not allowed, or a graph is not here.
+            TooLargeError: The answer is over a limit.
+            NotAcceptableError: There is no format for this kind of answer.
+
+        Sources:
+            SPARQL 1.1 Protocol, section 2.1.4, for the graphs: https://www.w3.org/TR/sparql11-protocol/
+        """
+        answer = self._run(question.query, default_graphs=question.default_graphs, named_graphs=question.named_graphs)
+        out = _Bounded(max_bytes)
+        is_triples = isinstance(answer, ox.QueryTriples)
+        format = question.triples if is_triples else question.rows
+        if format is None:
+            kinds = ("triples", ANSWER_TRIPLES) if is_triples else ("rows", ANSWER_ROWS)
+            raise NotAcceptableError(
+                f"The query answers with {kinds[0]}, and no format for them is accepted. There are {', '.join(kinds[1])}."
+            )
+        with _engine_errors():
+            if isinstance(answer, ox.QueryTriples):
+                triples = list(dict.fromkeys(islice(answer, max_rows + 1)))
+                _require_rows(len(triples), max_rows)
+                prefixes = PREFIXES if format in ("ttl", "rdf", "jsonld") else None
+                ox.serialize(triples, out, format=ANSWER_TRIPLES[format], prefixes=prefixes)
+            else:
+                answer.serialize(out, format=ANSWER_ROWS[format])
+        body = out.getvalue()
+        if isinstance(answer, ox.QuerySolutions):
+            _require_rows(count_rows(body, format), max_rows)
+        return format, body
+
+    def dump(self) -> bytes:
+        """Return all quads as N-Quads, in no order."""
+        data = self.engine.dump(format=ox.RdfFormat.N_QUADS)
+        assert data is not None, "without an output, dump returns the bytes"
+        return data
+
     def to_dataset(self) -> rdflib.Dataset:
         """Return a copy of the graph as an rdflib Dataset, for notebooks; a change to it changes nothing here.
 
@@ -300,34 +390,71 @@ class Embedded:
         copy.bulk_extend(self.engine)
         return rdflib.Dataset(store=OxigraphStore(store=copy), default_union=True)
 
-    def _run(self, query: str) -> ox.QuerySolutions | ox.QueryBoolean | ox.QueryTriples:
+    def _run(self, query: str, *, default_graphs: Sequence[str] = (), named_graphs: Sequence[str] = ()) -> _Answer:
         _refuse_monsters(query)
         refuse_service(query)
-        union = not self._has_dataset(query)
+        dataset = self._dataset(query, default_graphs, named_graphs)
         try:
-            return self._evaluate(query, union=union)
+            return self._evaluate(query, dataset)
         except SyntaxError as exc:
             # The prefixes of this graph need not be declared; a second try has them.
             try:
-                return self._evaluate(prologue() + query, union=union)
+                return self._evaluate(prologue() + query, dataset)
             except SyntaxError:
                 raise QueryError(_syntax_message(query, str(exc))) from exc
 
-    def _has_dataset(self, query: str) -> bool:
-        """Tell whether the query names its graphs with FROM; the union would override them without a word.
+    def _dataset(self, query: str, default_graphs: Sequence[str], named_graphs: Sequence[str]) -> Mapping[str, Any]:
+        """Return which graphs are asked: those of the call, else those that the query names, else all.
+
+        The union would override FROM without a word.
 
         Raises:
-            QueryError: A graph that it names is not here; nothing is fetched from elsewhere.
+            QueryError: A graph is not here; nothing is fetched from elsewhere.
         """
         named = list(dataset_of(query))
-        for iri in named:
-            if not self.engine.contains_named_graph(ox.NamedNode(iri)):
+        for iri in (*named, *default_graphs, *named_graphs):
+            if not self._has_graph(iri):
                 raise QueryError(f"The query reads FROM <{iri}>, which is no graph of this store. Only its own graphs can be asked.")
-        return bool(named)
+        if default_graphs or named_graphs:
+            return {"default_graph": list(map(ox.NamedNode, default_graphs)), "named_graphs": list(map(ox.NamedNode, named_graphs))}
+        return {} if named else {"use_default_graph_as_union": True}
 
-    def _evaluate(self, query: str, *, union: bool) -> ox.QuerySolutions | ox.QueryBoolean | ox.QueryTriples:
+    def _has_graph(self, iri: str) -> bool:
+        try:
+            return self.engine.contains_named_graph(ox.NamedNode(iri))
+        except ValueError as exc:
+            raise QueryError(f"The query reads FROM {iri[:200]!r}, which is no IRI.") from exc
+
+    def _evaluate(self, query: str, dataset: Mapping[str, Any]) -> _Answer:
         with _engine_errors():
-            return self.engine.query(query, use_default_graph_as_union=union)
+            return self.engine.query(query, **dataset)
+
+
+def _require_rows(count: int, most: int) -> None:
+    if count > most:
+        raise TooLargeError(
+            f"The answer has more than {most:,} rows or triples, which is the limit. Page through it: ORDER BY, LIMIT and OFFSET."
+        )
+
+
+def count_rows(body: bytes, format: str) -> int:
+    r"""Return how many rows an answer of the engine has, so that it need not be taken apart into objects.
+
+    Example:
+        >>> count_rows(b'a\r\n"x\ny"\r\nz\r\n', "csv")
+        2
+    """
+    if format == "xml":
+        return body.count(b"<result>")
+    if format == "tsv":
+        return body.count(b"\n") - 1
+    if format == "csv":
+        return sum(part.count(b"\n") for part in body.split(b'"')[::2]) - 1
+    bare = _JSON_TEXT.sub(b"", body)
+    return bare.count(b"[{") + bare.count(b",{")
+
+
+_JSON_TEXT = re.compile(rb'"(?:[^"\\]|\\.)*"')
 
 
 def _iterate(answer: ox.QuerySolutions) -> Iterator[tuple[ox.NamedNode | ox.Literal | None, ...]]:

@@ -12,17 +12,18 @@ from typing import Annotated
 import typer
 from typer.exceptions import TyperException
 
-from kg.cli import building, asking, networks, authoring  # isort: skip # the order in which --help lists the commands
+from kg.cli import building, asking, networks, serving, authoring  # isort: skip # the order in which --help lists the commands
 from kg.cli.frame import app, show_text
 from kg.errors import CheckError, KGError
 
 # Other modules are imported by the commands that use them, so that kg --help answers at once.
 
-__all__ = ["app", "asking", "authoring", "building", "main", "networks"]
+__all__ = ["app", "asking", "authoring", "building", "main", "networks", "serving"]
 
 
 def main() -> None:
     """Run the command line and exit with its status; no traceback reaches a user."""
+    sys.unraisablehook = _heed_interrupt
     try:
         status = app(standalone_mode=False)
         sys.stdout.flush()
@@ -40,6 +41,13 @@ def main() -> None:
     except OSError as exc:
         status = _discard_output(f"the output cannot be written: {exc.strerror}.", 1)
     sys.exit(status if isinstance(status, int) else 0)
+
+
+def _heed_interrupt(unraisable: sys.UnraisableHookArgs) -> None:
+    """Ctrl-C can fall into a callback of the interpreter, which would print a traceback and go on as if nothing were."""
+    if issubclass(unraisable.exc_type, KeyboardInterrupt):
+        os._exit(_fail("Interrupted.", 130))
+    sys.__unraisablehook__(unraisable)
 
 
 def _fail(message: str, status: int) -> int:

@@ -254,7 +254,7 @@ function knownList(id, computed = []) {
   return [make("h3", {}, "Known"), list];
 }
 /* A sum is computed from what the source says; one that is part of another, or tells it again, is not added to it. */
-const countedIn = node => [node.told.counted_in || []].flat();
+const countedIn = node => (node.told.counted_in ? node.told.counted_in.split("; ") : []);
 function total(node) {
   const within = countedIn(node);
   if (!comesTo(node.told)) return [];

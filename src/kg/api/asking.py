@@ -1,0 +1,132 @@
+"""What the routes share: the service of a request, the format of its answer, and how lists are answered."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+from urllib.parse import urlencode
+
+from fastapi import Request
+from starlette.responses import Response
+
+from kg.api.frame import to_json
+from kg.api.negotiation import SUFFIXES, choose, content_type
+from kg.api.pages import Listing, Sheet, to_html
+from kg.api.service import Service
+from kg.elements import to_plain
+from kg.errors import NotAcceptableError
+from kg.projection import triples_of
+from kg.store import Rows, Triples, Value, to_csv
+
+LIST_FORMATS = ("json", "html", "csv", "ttl", "jsonld")
+"""The formats of every list and thing, in the order in which they are preferred."""
+
+MAX_LIMIT = 1000
+"""How long a page of a list is at most."""
+
+
+def service_of(request: Request) -> Service:
+    """Return the service that answers this request from beginning to end."""
+    found: Service = request.scope["kg_service"]
+    return found
+
+
+def format_of(request: Request, offered: Sequence[str], wanted: str | None = None) -> str:
+    """Return the format of the answer: by the suffix, by the parameter `format`, or by the Accept header.
+
+    Raises:
+        NotAcceptableError: None that is offered is wanted.
+    """
+    named = request.scope["kg_format"] or wanted
+    found = named if named in offered else None if named else choose(request.headers.get("accept"), offered)
+    if found is None:
+        raise NotAcceptableError(f"This is not there in the format that was asked for. There are {', '.join(offered)}.")
+    return found
+
+
+def reply(body: bytes, format: str, headers: Mapping[str, str] | None = None) -> Response:
+    """Return an answer in a format."""
+    return Response(body, 200, dict(headers or {}), content_type(format))
+
+
+def page(request: Request, sheet: Sheet, formats: Iterable[str] = LIST_FORMATS, headers: Mapping[str, str] | None = None) -> Response:
+    """Return a page with the links to the same in other formats."""
+    service = service_of(request)
+    twins = [(format, _relative(request, _twin(request, format))) for format in formats if format in SUFFIXES and format != "html"]
+    body = to_html(request, replace(sheet, formats=twins), service.licence or "", service.digest)
+    return reply(body, "html", headers)
+
+
+def _relative(request: Request, path: str) -> str:
+    return path.removeprefix(request.scope.get("root_path", ""))
+
+
+def _twin(request: Request, format: str) -> str:
+    query = request.url.query
+    return f"{request.url.path}.{format}" + (f"?{query}" if query else "") if request.url.path != "/" else "/"
+
+
+def envelope(request: Request) -> dict[str, Any]:
+    """Return what stands below every answer in JSON."""
+    service = service_of(request)
+    return {"licence": service.licence, "snapshot": service.digest}
+
+
+def triples(request: Request, ids: Iterable[str], format: str, headers: Mapping[str, str] | None = None) -> Response:
+    """Return what the graph says of some things, as linked data."""
+    found = Triples(tuple(dict.fromkeys(triples_of(service_of(request).graph.store, sorted(set(ids))))))
+    return reply(found.to_text(format).encode(), format, headers)
+
+
+def records(rows: Rows) -> list[dict[str, Any]]:
+    """Return rows as records for JSON; a decimal is a number unless binary floating point would change it."""
+    return [{name: _to_json(value) for name, value in row.items()} for row in rows.to_dicts()]
+
+
+def _to_json(value: Value) -> Any:
+    return None if value is None else to_plain(value) if not isinstance(value, bool) else value
+
+
+def next_page(request: Request, total: int, limit: int, offset: int) -> str | None:
+    """Return the address of the page after this one, or None at the end."""
+    if offset + limit >= total:
+        return None
+    pairs = [(name, value) for name, value in request.query_params.multi_items() if name not in ("limit", "offset")]
+    suffix = f".{request.scope['kg_format']}" if request.scope["kg_format"] else ""
+    return f"{request.url.path}{suffix}?{urlencode([*pairs, ('limit', limit), ('offset', offset + limit)])}"
+
+
+def answer_list(request: Request, rows: Rows, sheet: Sheet, *, limit: int, offset: int, shown: Sequence[str] = ()) -> Response:
+    """Return one page of rows in the format that is wanted.
+
+    Args:
+        request: The request.
+        rows: All of them.
+        sheet: The page of a browser, to which the table is added.
+        limit: Rows on the page.
+        offset: Rows before it.
+        shown: The columns that a browser shows; without any, all.
+    """
+    format = format_of(request, LIST_FORMATS)
+    total = len(rows)
+    part = Rows(rows.columns, rows.rows[offset : offset + limit])
+    following = next_page(request, total, limit, offset)
+    headers = {"X-Total-Count": str(total), **({"Link": f'<{following}>; rel="next"'} if following else {})}
+    if format == "csv":
+        return reply(to_csv([part.columns, *part]).encode(), format, headers)
+    labels = service_of(request).graph.labels(value for row in part for value in row)
+    if format in ("ttl", "jsonld"):
+        return triples(request, map(str, labels), format, headers)
+    if format == "json":
+        counts = {"total": total, "limit": limit, "offset": offset, "next": following, "truncated": following is not None}
+        return reply(to_json({"results": records(part), **counts, "labels": labels, **envelope(request)}), format, headers)
+    columns = [part.columns.index(name) for name in shown or part.columns]
+    table = Listing(
+        "",
+        [part.columns[at] for at in columns],
+        [[row[at] for at in columns] for row in part],
+        f"{offset + 1:,} to {offset + len(part):,} of {total:,}." if len(part) else f"There are {total:,}.",
+    )
+    links = [("Next page", _relative(request, following))] if following else []
+    return page(request, replace(sheet, listings=[table], labels=labels, links=[*sheet.links, *links]), headers=headers)

@@ -1,0 +1,177 @@
+"""What every answer has in common: one snapshot from beginning to end, caches, compression and headers.
+
+An answer is complete before its first byte leaves, so it can be given a digest, and nobody gets half of one.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Iterable
+from hashlib import sha256
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import parse_qsl, urlencode
+
+from starlette.datastructures import Headers
+from starlette.routing import Match, Router
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from kg.api.negotiation import SUFFIXES, accepts_gzip
+from kg.api.service import Host, Service, Stored
+
+POLICY = "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+"""What a page may do, if it does not say so itself: no script, nothing from elsewhere."""
+
+SECURE = (
+    ("x-content-type-options", "nosniff"),
+    ("referrer-policy", "no-referrer"),
+    ("x-frame-options", "DENY"),
+    ("cross-origin-opener-policy", "same-origin"),
+    ("permissions-policy", "camera=(), geolocation=(), microphone=()"),
+    ("access-control-allow-origin", "*"),
+    ("access-control-expose-headers", "ETag, Link, Retry-After, Server-Timing"),
+)
+TRACKING = ("fbclid", "gclid", "mc_cid", "mc_eid", "msclkid")
+"""What others append to links that are passed on; with it an address is still the same."""
+
+SMALL = 500
+"""Below so many bytes compressing saves nothing."""
+
+MAX_PARAMS = 200
+"""How many parameters an address has at most."""
+
+
+class Frame:
+    """Wraps the application: see the module.
+
+    Args:
+        app: What answers GET and POST.
+        host: Holds the snapshot in force.
+        router: Tells which methods a path knows.
+    """
+
+    def __init__(self, app: ASGIApp, host: Host, router: Router) -> None:
+        self.app = app
+        self.host = host
+        self.router = router
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request; anything else goes on to the application."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        service = self.host.take()
+        try:
+            stored = await self._answer(_plain(scope, service), receive, service)
+            await _send(stored, scope, send)
+        finally:
+            service.release()
+
+    async def _answer(self, scope: Scope, receive: Receive, service: Service) -> Stored:
+        if scope["method"] == "OPTIONS":
+            return self._options(scope)
+        if scope["query_string"].count(b"&") >= MAX_PARAMS:
+            return _refuse(400, f"The address has more than {MAX_PARAMS} parameters.")
+        headers = Headers(scope=scope)
+        gzipped = accepts_gzip(headers.get("accept-encoding"))
+        key = (scope.get("root_path"), scope["path"], scope["query_string"], scope["kg_format"], headers.get("accept"), gzipped)
+        is_read = scope["method"] == "GET"
+        if is_read and (found := service.answers.get(key)):
+            return found
+        status, told, body = await _capture(self.app, scope, receive)
+        stored = _finish(status, told, body, service, gzipped)
+        if is_read and stored.etag:
+            service.answers.put(key, stored)
+        return stored
+
+    def _options(self, scope: Scope) -> Stored:
+        """Tell what a path knows, to browsers that ask before they ask."""
+        methods: set[str] = set()
+        for route in self.router.routes:
+            if route.matches({**scope, "method": "GET"})[0] is not Match.NONE:
+                methods |= getattr(route, "methods", None) or {"GET"}
+        if not methods:
+            return Stored(404, _raw(SECURE), b"", "")
+        allowed = ", ".join(sorted(methods | {"HEAD", "OPTIONS"}))
+        headers = (
+            ("allow", allowed),
+            ("access-control-allow-methods", allowed),
+            ("access-control-allow-headers", "Accept, Content-Type, If-None-Match"),
+            ("access-control-max-age", "86400"),
+        )
+        return Stored(204, _raw((*SECURE, *headers)), b"", "")
+
+
+def _plain(scope: Scope, service: Service) -> Scope:
+    """Return the request as the application sees it: HEAD is GET, a suffix is a format, and tracking is gone."""
+    path, format = scope["path"], None
+    stem, dot, suffix = path.rpartition(".")
+    if dot and suffix in SUFFIXES and not path.endswith("/openapi.json") and "/docs/" not in path:
+        path, format = stem, suffix
+    query = scope["query_string"]
+    if b"utm_" in query or any(name.encode() in query for name in TRACKING):
+        pairs = parse_qsl(query.decode("latin-1"), keep_blank_values=True, max_num_fields=None)
+        query = urlencode([pair for pair in pairs if not pair[0].startswith("utm_") and pair[0] not in TRACKING]).encode()
+    method = "GET" if scope["method"] == "HEAD" else scope["method"]
+    return {**scope, "path": path, "method": method, "query_string": query, "kg_format": format, "kg_service": service}
+
+
+async def _capture(app: ASGIApp, scope: Scope, receive: Receive) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
+    start: Message = {}
+    parts: list[bytes] = []
+
+    async def collect(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            start.update(message)
+        else:
+            parts.append(message.get("body", b""))
+
+    await app(scope, receive, collect)
+    return start["status"], list(start["headers"]), b"".join(parts)
+
+
+def _finish(status: int, headers: list[tuple[bytes, bytes]], body: bytes, service: Service, gzipped: bool) -> Stored:
+    told = dict(headers)
+    told.pop(b"content-length", None)
+    kind = told.get(b"content-type", b"").decode("latin-1")
+    for name, value in _raw((*SECURE, ("content-security-policy", POLICY), ("vary", "Accept, Accept-Encoding"))):
+        told.setdefault(name, value)
+    etag = ""
+    if status == 200 and b"cache-control" not in told:
+        etag = f'"{sha256(f"{service.seal} {kind} {gzipped}".encode()).hexdigest()[:32]}"'
+        told |= {b"etag": etag.encode(), b"cache-control": b"public, no-cache"}
+    if gzipped and len(body) >= SMALL and b"content-encoding" not in told:
+        body = gzip.compress(body, 6, mtime=0)
+        told[b"content-encoding"] = b"gzip"
+    return Stored(status, tuple(told.items()), body, etag)
+
+
+def _refuse(status: int, detail: str) -> Stored:
+    body = to_json({"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail})
+    return Stored(status, _raw((*SECURE, ("content-type", "application/problem+json"), ("cache-control", "no-store"))), body, "")
+
+
+def _raw(headers: Iterable[tuple[str, str]]) -> tuple[tuple[bytes, bytes], ...]:
+    return tuple((name.encode(), value.encode()) for name, value in headers)
+
+
+async def _send(stored: Stored, scope: Scope, send: Send) -> None:
+    status, headers, body = stored.status, stored.headers, stored.body
+    if stored.etag and _has_it(scope, stored.etag):
+        status, body = 304, b""
+        headers = tuple(pair for pair in headers if pair[0] not in (b"content-type", b"content-encoding"))
+    elif status != 204:
+        headers = (*headers, (b"content-length", str(len(body)).encode()))
+    await send({"type": "http.response.start", "status": status, "headers": list(headers)})
+    await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
+
+
+def _has_it(scope: Scope, etag: str) -> bool:
+    asked = Headers(scope=scope).get("if-none-match", "")
+    return asked.strip() == "*" or etag in [part.strip().removeprefix("W/") for part in asked.split(",")]
+
+
+def to_json(value: Any) -> bytes:
+    """Return a value as the bytes of JSON."""
+    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()

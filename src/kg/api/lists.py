@@ -1,0 +1,146 @@
+"""Lists: the questions of the catalogue, each with a route of its own, and the things by class and name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, Any
+from urllib.parse import quote
+
+from fastapi import FastAPI, Request
+from fastapi import Query as Params
+from pydantic import BaseModel, ConfigDict, Field, create_model
+from starlette.responses import Response
+
+from kg.api.asking import MAX_LIMIT, answer_list, envelope, format_of, next_page, page, reply, service_of
+from kg.api.frame import to_json
+from kg.api.models import PROBLEMS, TWINS, Day, Listed, Match, Question, record_of
+from kg.api.pages import Field as FormField
+from kg.api.pages import Sheet
+from kg.queries import Graph, Param, Query, get_query, query_names
+from kg.store import Rows, Value
+
+
+class Paged(BaseModel):
+    """Which page of a list."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    limit: int = Field(50, ge=1, le=MAX_LIMIT, description="results on the page")
+    offset: int = Field(0, ge=0, le=10**9, description="results before the page")
+
+
+class Wanted(Paged):
+    """Which things."""
+
+    class_name: str | None = Field(
+        None, alias="class", max_length=100, description="only of this class, such as Pledge", examples=["Pledge"]
+    )
+    q: str | None = Field(None, max_length=200, description="a name; typing errors are forgiven", examples=["matt hancok"])
+
+
+PYTHON: dict[str, Any] = {"date": Day, "boolean": bool}
+"""The types of the parameters of a query; every other is a text."""
+
+ALIASES = {"/pledges": "pledges", "/events": "events", "/sources": "sources"}
+"""Lists that have a name of their own."""
+
+
+def add_lists(app: FastAPI, graph: Graph) -> None:
+    """Add the routes of the catalogue and of the things."""
+    for name in query_names():
+        _add_query(app, graph, get_query(name), f"/queries/{name}")
+    for path, name in ALIASES.items():
+        _add_query(app, graph, get_query(name), path)
+    app.get("/queries", responses={200: {"model": Listed[Question], "content": TWINS}, **PROBLEMS}, tags=["lists"])(list_queries)
+    app.get("/entities", responses={200: {"model": Listed[Match], "content": TWINS}, **PROBLEMS}, tags=["lists"])(list_entities)
+
+
+def _add_query(app: FastAPI, graph: Graph, query: Query, path: str) -> None:
+    fields = {param.name: (PYTHON.get(param.type, str) | None, _field(graph, param)) for param in query.params}
+    model = create_model("".join(part.capitalize() for part in path.strip("/").split("/")) + "Params", __base__=Paged, **fields)  # type: ignore[call-overload]  # fields are made of data
+    row: Any = Listed.__class_getitem__(record_of(query))
+    app.get(
+        path,
+        name=path.strip("/").replace("/", "_"),
+        summary=query.summary,
+        description=query.description,
+        responses={200: {"model": row, "content": TWINS}, **PROBLEMS},
+        tags=["lists" if path in ALIASES else "queries"],
+    )(_handler(query, model))
+
+
+def _field(graph: Graph, param: Param) -> Any:
+    codes = graph.codes(param.code_list) if param.code_list else []
+    extra: dict[str, Any] = {"enum": codes} if codes else {}
+    return (
+        Field(None, max_length=300, description=param.doc, json_schema_extra=extra)
+        if param.type not in PYTHON
+        else Field(None, description=param.doc)
+    )
+
+
+def _handler(query: Query, model: type[Paged]) -> Callable[..., Response]:
+    def ask(request: Request, params: Annotated[Any, Params()]) -> Response:
+        given = params.model_dump(exclude={"limit", "offset"})
+        rows = service_of(request).rows(query.name, given)
+        shown = {
+            name: "" if value is None else str(value).lower() if isinstance(value, bool) else str(value) for name, value in given.items()
+        }
+        fields = [
+            FormField(param.name, param.doc, shown[param.name], kind="date" if param.type == "date" else "text") for param in query.params
+        ]
+        sheet = Sheet(query.summary, query.description, fields=fields, links=[("The query", f"/sparql?query={quote(query.text)}")])
+        return answer_list(request, rows, sheet, limit=params.limit, offset=params.offset, shown=query.table)
+
+    ask.__annotations__["params"] = Annotated[model, Params()]
+    return ask
+
+
+def list_queries(request: Request, params: Annotated[Paged, Params()]) -> Response:
+    """List the questions of the catalogue."""
+    found = [get_query(name) for name in query_names()]
+    rows = Rows(("name", "summary", "path"), tuple((query.name, query.summary, f"/queries/{query.name}") for query in found))
+    if format_of(request, ("json", "html", "csv")) != "json":
+        links = [(query.summary, f"/queries/{query.name}") for query in found]
+        if format_of(request, ("json", "html", "csv")) == "html":
+            return page(request, Sheet("Questions", "Every question that can be asked by name.", links=links), ("json", "csv"))
+        return answer_list(request, rows, Sheet(""), limit=MAX_LIMIT, offset=0)
+    part = found[params.offset : params.offset + params.limit]
+    following = next_page(request, len(found), params.limit, params.offset)
+    counts = {"total": len(found), "limit": params.limit, "offset": params.offset, "next": following, "truncated": following is not None}
+    return reply(to_json({"results": [_question(query) for query in part], **counts, "labels": {}, **envelope(request)}), "json")
+
+
+def _question(query: Query) -> dict[str, Any]:
+    return {
+        "name": query.name,
+        "summary": query.summary,
+        "description": query.description,
+        "parameters": [{"name": param.name, "type": param.type, "doc": param.doc} for param in query.params],
+        "columns": [column.name for column in query.columns],
+        "tags": list(query.tags),
+        "path": f"/queries/{query.name}",
+    }
+
+
+def list_entities(request: Request, params: Annotated[Wanted, Params()]) -> Response:
+    """List the things, by class, or find them by a name."""
+    service = service_of(request)
+    rows = service.rows("entities", {"class": params.class_name})
+    cells: list[tuple[str, Value, str, str | None, float | None]]
+    if params.q:
+        classes = {str(id): (class_name, label) for id, class_name, label in rows}
+        found = [match for match in service.graph.find(params.q, limit=MAX_LIMIT) if match.id in classes]
+        cells = [(match.id, classes[match.id][0], match.label, match.name, round(match.score, 1)) for match in found]
+    else:
+        cells = [(str(id), class_name, str(label), None, None) for id, class_name, label in rows]
+    named = tuple((id, str(class_name).removeprefix("kg:"), *rest) for id, class_name, *rest in cells)
+    answer = Rows(("id", "class", "label", "name", "score"), named)
+    fields = [
+        FormField("q", "Name", params.q or "", kind="search"),
+        FormField("class", "Class", params.class_name or "", choices=service.graph.table().classes),
+    ]
+    sheet = Sheet("Things", "Search by name, or choose a class.", fields=fields)
+    return answer_list(
+        request, answer, sheet, limit=params.limit, offset=params.offset, shown=("id", "class", "name") if params.q else ("id", "class")
+    )

@@ -1,0 +1,178 @@
+"""What the server says of itself: what is inside, its vocabulary, its health and its documentation."""
+
+from __future__ import annotations
+
+import re
+from base64 import b64encode
+from hashlib import sha256
+from importlib.resources import files
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.openapi.docs import get_swagger_ui_html
+from starlette.responses import FileResponse, Response
+from starlette.staticfiles import StaticFiles
+
+from kg.api.asking import envelope, format_of, page, reply, service_of
+from kg.api.frame import to_json
+from kg.api.models import PROBLEMS, Health, Home
+from kg.api.pages import Field, Listing, Sheet
+from kg.errors import UnavailableError
+from kg.resources import release
+from kg.store import RDF_FORMATS, Triples
+from kg.vocab import BASE, ID, ONTOLOGY_GRAPH, to_iri
+
+TITLE = "Who promised what"
+
+ROUTES = (
+    ("/pledges", "Pledges: who promised what, to whom, where, for how much and by when"),
+    ("/events", "Events"),
+    ("/entities", "Things, by class and name"),
+    ("/sources", "Sources"),
+    ("/queries", "Every question that can be asked by name"),
+    ("/queries/conflicts", "What does not agree"),
+    ("/queries/absences", "What is not said"),
+    ("/network", "The picture of the whole network"),
+    ("/subgraph", "What lies around some things"),
+    ("/path", "How two things hang together"),
+    ("/sparql", "SPARQL"),
+    ("/ontology", "The vocabulary"),
+    ("/docs", "The interface, documented"),
+)
+
+
+def add_selves(app: FastAPI) -> None:
+    """Add the routes by which the server tells of itself."""
+    turtle: dict[str, Any] = {"content": {"text/turtle": {}}}
+    app.get("/", responses={200: {"model": Home, "content": {"text/html": {}}}, **PROBLEMS}, tags=["self"])(home)
+    app.get("/healthz", responses={200: {"model": Health}, **PROBLEMS}, tags=["self"])(healthz)
+    app.get("/readyz", responses={200: {"model": Health}, **PROBLEMS}, tags=["self"])(readyz)
+    linked: dict[str, Any] = {"content": {"text/turtle": {}, "application/ld+json": {}, "application/n-triples": {}}}
+    app.get("/ontology", response_class=Response, responses={200: linked, **PROBLEMS}, tags=["self"])(ontology)
+    app.get("/.well-known/void", response_class=Response, responses={200: turtle, **PROBLEMS}, tags=["self"])(void)
+    app.get("/docs", include_in_schema=False)(docs)
+    app.get("/static/page.css", include_in_schema=False)(stylesheet)
+    app.mount("/docs/static", StaticFiles(packages=[("fastapi_offline", "static")]), name="docs-static")
+
+
+def home(request: Request) -> Response:
+    """Tell what is inside, and where to begin."""
+    service = service_of(request)
+    manifest = service.graph.snapshot.manifest
+    classes = {str(name).removeprefix("kg:"): int(count) for name, count in manifest["classes"].items()}
+    if format_of(request, ("json", "html")) == "json":
+        told = {"title": TITLE, "classes": classes, "quads": manifest["quads"], "routes": [path for path, _ in ROUTES]}
+        return reply(to_json({**told, "version": release(), **envelope(request)}), "json")
+    links = [(text, path) for path, text in ROUTES if path not in ("/subgraph", "/path")]
+    listing = Listing("What is inside", ("class", "things"), sorted(classes.items()))
+    search = [Field("q", "Find a name", kind="search")]
+    lead = "Who promised what, to whom, at which event, in what capacity, for how much, by when, and which words of which source say so."
+    return page(request, Sheet(TITLE, lead, fields=search, listings=[listing], links=links), ())
+
+
+def healthz(request: Request) -> Response:
+    """Tell that the server answers."""
+    return _health(request, "ok")
+
+
+def readyz(request: Request) -> Response:
+    """Tell whether every route can be answered at once.
+
+    Raises:
+        UnavailableError: The processes that answer SPARQL are being started.
+    """
+    if not service_of(request).pool.is_ready:
+        raise UnavailableError("The processes that answer SPARQL are not started.")
+    return _health(request, "ok")
+
+
+def _health(request: Request, status: str) -> Response:
+    body = to_json({"status": status, "snapshot": service_of(request).digest})
+    return reply(body, "json", {"Cache-Control": "no-store"})
+
+
+def ontology(request: Request) -> Response:
+    """Return the vocabulary and its code lists."""
+    format = format_of(request, tuple(RDF_FORMATS))
+    store = service_of(request).graph.store
+    found = store.construct(f"CONSTRUCT {{ ?s ?p ?o }} WHERE {{ GRAPH <{ONTOLOGY_GRAPH}> {{ ?s ?p ?o }} }}")
+    return reply(Triples(found).to_text(format).encode(), format)
+
+
+VOID = """@prefix dcterms: <http://purl.org/dc/terms/> .
+@prefix sd: <http://www.w3.org/ns/sparql-service-description#> .
+@prefix void: <http://rdfs.org/ns/void#> .
+
+"""
+
+
+def void(request: Request) -> Response:
+    """Describe the graph as a dataset, in VoID."""
+    service = service_of(request)
+    manifest, root = service.graph.snapshot.manifest, request.scope.get("root_path", "")
+    format_of(request, ("ttl",))
+    things = sum(int(count) for count in manifest["classes"].values())
+    lines = [
+        f"<{BASE}> a void:Dataset ;",
+        f'    dcterms:title "{TITLE}" ;',
+        *([f"    dcterms:license <{service.licence}> ;"] if service.licence else []),
+        f"    void:sparqlEndpoint <{root}/sparql> ;",
+        f'    void:uriSpace "{ID}" ;',
+        f"    void:vocabulary <{BASE}ontology> ;",
+        f"    void:triples {int(manifest['quads'])} ;",
+        f"    void:entities {things} ;",
+        f'    dcterms:identifier "{service.digest}" .',
+    ]
+    return reply((VOID + "\n".join(lines) + "\n").encode(), "ttl")
+
+
+def service_description(request: Request) -> bytes:
+    """Describe the SPARQL service, with its graphs, as Turtle."""
+    store = service_of(request).graph.store
+    query = "SELECT ?graph (COUNT(*) AS ?triples) WHERE { GRAPH ?graph { ?s ?p ?o } } GROUP BY ?graph ORDER BY ?graph"
+    graphs = [f"[ sd:name <{to_iri(str(graph))}> ; sd:graph [ a sd:Graph ; void:triples {count} ] ]" for graph, count in store.rows(query)]
+    formats = (
+        "SPARQL_Results_JSON",
+        "SPARQL_Results_XML",
+        "SPARQL_Results_CSV",
+        "SPARQL_Results_TSV",
+        "Turtle",
+        "RDF_XML",
+        "N-Triples",
+        "JSON-LD",
+    )
+    lines = [
+        "<> a sd:Service ;",
+        f"    sd:endpoint <{request.scope.get('root_path', '')}/sparql> ;",
+        "    sd:supportedLanguage sd:SPARQL11Query ;",
+        "    sd:feature sd:UnionDefaultGraph ;",
+        "    sd:resultFormat " + ", ".join(f"<http://www.w3.org/ns/formats/{name}>" for name in formats) + " ;",
+        "    sd:defaultDataset [ a sd:Dataset ; sd:defaultGraph [ a sd:Graph ] ; sd:namedGraph " + ", ".join(graphs or ["[]"]) + " ] .",
+    ]
+    return (VOID + "\n".join(lines) + "\n").encode()
+
+
+def docs(request: Request) -> Response:
+    """Show the interface, from files of this server."""
+    root = request.scope.get("root_path", "")
+    found = get_swagger_ui_html(
+        openapi_url=f"{root}/openapi.json",
+        title=TITLE,
+        swagger_js_url=f"{root}/docs/static/swagger-ui-bundle.js",
+        swagger_css_url=f"{root}/docs/static/swagger-ui.css",
+        swagger_favicon_url=f"{root}/docs/static/favicon.png",
+    )
+    body = bytes(found.body)
+    scripts = " ".join(
+        f"'sha256-{b64encode(sha256(text).digest()).decode()}'" for text in re.findall(rb"<script>(.*?)</script>", body, re.DOTALL)
+    )
+    policy = (
+        f"default-src 'none'; script-src 'self' {scripts}; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; "
+        "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+    )
+    return reply(body, "html", {"Content-Security-Policy": policy})
+
+
+def stylesheet() -> Response:
+    """Return the look of the pages."""
+    return FileResponse(str(files("kg") / "templates" / "page.css"), media_type="text/css")

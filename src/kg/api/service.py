@@ -1,0 +1,185 @@
+"""What the server answers from: one snapshot, with the caches and processes that belong to it, and the change to the next."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from threading import Lock, Thread
+from typing import Any, Generic, TypeVar
+
+from kg.isolation import Limits, Pool
+from kg.queries import Graph, get_query
+from kg.resources import release
+from kg.store import Rows
+from kg.vocab import OWL
+
+V = TypeVar("V")
+
+CACHED_BYTES = 64 * 1024 * 1024
+"""How many bytes of answers are kept."""
+
+CACHED_CELLS = 2_000_000
+"""How many cells of rows are kept, so that the next page need not be asked for again."""
+
+
+class Cache(Generic[V]):
+    """The values that were wanted last, up to a size.
+
+    Example:
+        >>> cache = Cache[str](10, len)
+        >>> cache.put("a", "12345"), cache.put("b", "1234567"), cache.get("a"), cache.get("b")
+        (None, None, None, '1234567')
+    """
+
+    def __init__(self, size: int, measure: Callable[[V], int]) -> None:
+        self._size = self._room = size
+        self._measure = measure
+        self._values: OrderedDict[Hashable, V] = OrderedDict()
+        self._lock = Lock()
+
+    def get(self, key: Hashable) -> V | None:
+        """Return a value, or None if it is not kept."""
+        with self._lock:
+            found = self._values.get(key)
+            if found is not None:
+                self._values.move_to_end(key)
+            return found
+
+    def put(self, key: Hashable, value: V) -> None:
+        """Keep a value if there is room for it at all; what was not wanted for longest goes."""
+        if (size := self._measure(value)) > self._size:
+            return
+        with self._lock:
+            if key in self._values:
+                self._room += self._measure(self._values.pop(key))
+            self._values[key] = value
+            self._room -= size
+            while self._room < 0:
+                self._room += self._measure(self._values.popitem(last=False)[1])
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """An answer as it goes over the wire."""
+
+    status: int
+    headers: tuple[tuple[bytes, bytes], ...]
+    body: bytes
+    etag: str
+
+
+@dataclass
+class Service:
+    """One snapshot that is being served.
+
+    Args:
+        graph: What is asked.
+        limits: What a free-form query may use.
+        texts: The text of each source by its short form, where the texts are at hand.
+        in_flight: How many requests it is answering.
+    """
+
+    graph: Graph
+    limits: Limits
+    texts: Mapping[str, str] = field(default_factory=dict)
+    in_flight: int = 0
+    is_retired: bool = False
+
+    def __post_init__(self) -> None:
+        self.renew_pool()
+        self.answers: Cache[Stored] = Cache(CACHED_BYTES, lambda stored: len(stored.body) + 1000)
+        self._rows: Cache[Rows] = Cache(CACHED_CELLS, lambda rows: len(rows) * len(rows.columns) + 10)
+
+    def renew_pool(self) -> None:
+        """Have processes for free-form queries that are not started yet; a pool that was closed is not opened again."""
+        folder = self.graph.snapshot.folder
+        self.pool = Pool(self.graph.store, self.limits, folder / "quads.nq" if folder else None)
+
+    @property
+    def digest(self) -> str:
+        """The digest of the snapshot."""
+        return str(self.graph.snapshot.manifest["sha256"])
+
+    @cached_property
+    def seal(self) -> str:
+        """What an answer depends on besides its address and its format: snapshot, version and the options of the server."""
+        return f"{self.digest} {release()} {self.limits} {sorted(self.texts)}"
+
+    @cached_property
+    def licence(self) -> str | None:
+        """The licence that the ontology states, or None."""
+        query = f"SELECT ?licence WHERE {{ ?ontology a <{OWL}Ontology> ; <http://purl.org/dc/terms/license> ?licence }} ORDER BY ?licence"
+        return next((str(row[0]) for row in self.graph.store.select(query)), None)
+
+    def warm(self) -> None:
+        """Open the table and start the processes, so that the first who asks need not wait.
+
+        Raises:
+            UnavailableError: The processes cannot be started.
+        """
+        self.graph.table()
+        self.pool.start()
+
+    def rows(self, name: str, params: Mapping[str, Any]) -> Rows:
+        """Return all rows of a query of the catalogue, which are kept for the next page.
+
+        Raises:
+            NotFoundError, CallError: As for `Graph.query`.
+        """
+        given = {key: value for key, value in params.items() if value is not None}
+        key = (name, tuple(sorted((key, str(value)) for key, value in given.items())))
+        found = self._rows.get(key)
+        if found is None:
+            found = self.graph.store.select(get_query(name).bind(self.graph.terms(get_query(name), given)))
+            self._rows.put(key, found)
+        return found
+
+    def retire(self) -> None:
+        """Let go once the last request is answered."""
+        self.is_retired = True
+        if not self.in_flight:
+            Thread(target=self.pool.close, daemon=True).start()
+
+    def release(self) -> None:
+        """One request is answered."""
+        self.in_flight -= 1
+        if self.is_retired and not self.in_flight:
+            Thread(target=self.pool.close, daemon=True).start()
+
+
+@dataclass
+class Host:
+    """Holds the service in force and changes it for the next without a request noticing.
+
+    Args:
+        current: The service that new requests get.
+        open: Opens the snapshot that is in force now.
+    """
+
+    current: Service
+    open: Callable[[], Service] | None = None
+
+    def take(self) -> Service:
+        """Return the service for one request, which calls `release` when it is answered."""
+        service = self.current
+        service.in_flight += 1
+        return service
+
+    def prepare(self) -> Service | None:
+        """Open the snapshot that is now in force and make it ready; None if it is the one that is served.
+
+        Raises:
+            KGError: It cannot be opened; the one before stays in force.
+        """
+        following = self.open() if self.open else None
+        if following is None or following.seal == self.current.seal:
+            return None
+        following.warm()
+        return following
+
+    def change_to(self, following: Service) -> None:
+        """Serve another snapshot from now on; requests that have begun end with theirs. Call it where requests are taken."""
+        before, self.current = self.current, following
+        before.retire()

@@ -1,0 +1,228 @@
+"""Things: an entity with all that is known of it, its neighbours, a source, and the IRI that leads to it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import FastAPI, Path, Request
+from fastapi import Query as Params
+from starlette.responses import RedirectResponse, Response
+
+from kg.api.asking import LIST_FORMATS, envelope, format_of, next_page, page, reply, service_of, triples
+from kg.api.frame import to_json
+from kg.api.lists import Paged
+from kg.api.models import PROBLEMS, TWINS, Entity, Neighbours, Source
+from kg.api.networks import Filtered, edge_record, node_record
+from kg.api.pages import Listing, Sheet, path_of
+from kg.api.service import Service
+from kg.elements import to_plain
+from kg.network import neighbours
+from kg.show import Known, Record, read_known
+from kg.sources import to_link
+from kg.store import to_csv
+from kg.vocab import to_iri
+
+Class = Annotated[str, Path(max_length=40, description="first part of the short form", examples=["person"])]
+Slug = Annotated[str, Path(max_length=300, description="second part of the short form", examples=["matt-hancock"])]
+
+
+def add_things(app: FastAPI) -> None:
+    """Add the routes of single things."""
+    twins = {"content": TWINS}
+    app.get("/entities/{class_name}/{slug}", responses={200: {"model": Entity, **twins}, **PROBLEMS}, tags=["things"])(get_entity)
+    app.get(
+        "/entities/{class_name}/{slug}/neighbours",
+        responses={200: {"model": Neighbours, "content": {"text/html": {}, "text/csv": {}}}, **PROBLEMS},
+        tags=["things"],
+    )(list_neighbours)
+    app.get("/sources/{slug}", responses={200: {"model": Source, **twins}, **PROBLEMS}, tags=["things"])(get_source)
+    app.get(
+        "/id/{class_name}/{slug}",
+        status_code=303,
+        response_class=Response,
+        responses={303: {"description": "The thing's page"}, **PROBLEMS},
+        tags=["things"],
+    )(follow)
+
+
+def follow(request: Request, class_name: Class, slug: Slug) -> Response:
+    """Lead from the IRI of a thing to what is known of it."""
+    id = f"{class_name}:{slug}"
+    service_of(request).graph.require(id)
+    suffix = f".{request.scope['kg_format']}" if request.scope["kg_format"] else ""
+    return RedirectResponse(request.scope.get("root_path", "") + path_of(id) + suffix, 303, {"Cache-Control": "public, no-cache"})
+
+
+def get_entity(request: Request, class_name: Class, slug: Slug) -> Response:
+    """Tell all that is known of a thing, each line with its passages."""
+    service = service_of(request)
+    known = read_known(service.graph, f"{class_name}:{slug}")
+    format = format_of(request, LIST_FORMATS)
+    if format == "json":
+        return reply(to_json(_entity(known, service) | envelope(request)), format)
+    if format in ("ttl", "jsonld"):
+        return triples(request, [known.id, *(str(rows[0]["fact"]) for rows in known.facts)], format)
+    listing = _facts(known)
+    if format == "csv":
+        return reply(to_csv([listing.columns, *listing.rows]).encode(), format)
+    labels = service.graph.labels(value for row in listing.rows for value in row)
+    told = [
+        ("Class", known.class_label),
+        ("Short form", known.id),
+        *((str(row["property_label"]).capitalize(), row["value_label"]) for row in known.properties),
+    ]
+    names = Listing("Names", ("name", "kind", "reported_in"), [(row["name"], row["name_kind"], row["reported_in"]) for row in known.names])
+    is_node = bool(service.graph.table().numbers([known.id]))
+    links = [("Neighbours", path_of(known.id) + "/neighbours"), ("Picture", f"/subgraph?seed={known.id}&depth=2&format=html")]
+    return page(
+        request,
+        Sheet(
+            known.label, told=told, listings=[names, listing] if known.names else [listing], labels=labels, links=links if is_node else ()
+        ),
+    )
+
+
+def _entity(known: Known, service: Service) -> dict[str, Any]:
+    class_name = service.graph.store.select(f"SELECT ?class WHERE {{ <{to_iri(known.id)}> a ?class }}").rows[0][0]
+    return {
+        "id": known.id,
+        "iri": to_iri(known.id),
+        "class": str(class_name).removeprefix("kg:"),
+        "label": known.label,
+        "properties": [
+            {"property": row["property"], "property_label": row["property_label"], "value": to_plain(row["value_label"])}
+            for row in known.properties
+        ],
+        "names": [{"name": row["name"], "kind": row["name_kind"], "reported_in": row["reported_in"]} for row in known.names],
+        "passages": [_passage(row, service) for row in known.proof.get(known.id, ())],
+        "facts": [_fact(rows, known, service) for rows in known.facts],
+    }
+
+
+def _fact(rows: tuple[Record, ...], known: Known, service: Service) -> dict[str, Any]:
+    first = rows[0]
+    return {
+        "id": first["fact"],
+        "class": str(first["fact_class"]).removeprefix("kg:"),
+        "label": first["label"],
+        "roles": [row["role_label"] for row in rows],
+        "earliest": first["earliest"] and str(first["earliest"]),
+        "latest": first["latest"] and str(first["latest"]),
+        "dated_by": first["dated_by"],
+        "reported_in": first["reported_in"],
+        "passages": [_passage(row, service) for row in known.proof.get(str(first["fact"]), ())],
+    }
+
+
+def _passage(row: Record, service: Service) -> dict[str, Any]:
+    source, start, end = str(row["source"]), int(str(row["start"])), int(str(row["end"]))
+    return {
+        "id": row["passage"],
+        "source": source,
+        "start": start,
+        "end": end,
+        "form": row["form"],
+        "sha256": row["sha256"],
+        "link": _link(row),
+        "words": service.texts[source][start:end] if source in service.texts else None,
+    }
+
+
+def _link(row: Record) -> str | None:
+    return to_link(*(str(row[name]) if row[name] else None for name in ("address", "starts_with", "ends_with")))
+
+
+def _facts(known: Known) -> Listing:
+    """One row for each passage of each fact, so that every line has its proof."""
+    rows: list[tuple[Any, ...]] = []
+    for found in known.facts:
+        first, roles = found[0], ", ".join(str(row["role_label"]) for row in found)
+        for proof in known.proof.get(str(first["fact"]), ()) or ({},):
+            span = f"{proof['start']}-{proof['end']}" if proof else None
+            link = _link(proof) if proof else None
+            rows.append(
+                (
+                    first["earliest"],
+                    first["latest"],
+                    first["dated_by"],
+                    roles,
+                    first["fact"],
+                    first["label"],
+                    first["reported_in"],
+                    span,
+                    link,
+                )
+            )
+    columns = ("earliest", "latest", "dated_by", "role", "fact", "label", "reported_in", "characters", "link")
+    return Listing("What is known", columns, rows, "A fact with several passages has a row for each.")
+
+
+class Near(Filtered, Paged):
+    """Which neighbours."""
+
+
+def list_neighbours(request: Request, class_name: Class, slug: Slug, params: Annotated[Near, Params()]) -> Response:
+    """List what a thing is tied to, by relation, with counts for each way out of it."""
+    graph = service_of(request).graph
+    found = neighbours(graph, f"{class_name}:{slug}", filters=params.to_filters(), limit=params.limit, offset=params.offset)
+    format = format_of(request, ("json", "html", "csv"))
+    following = next_page(request, found.total, params.limit, params.offset)
+    headers = {"X-Total-Count": str(found.total), **({"Link": f'<{following}>; rel="next"'} if following else {})}
+    if format == "json":
+        counts = {"total": found.total, "limit": found.limit, "offset": found.offset, "next": following, "truncated": following is not None}
+        ways = [
+            {"relation": way.relation, "label": way.label, "outward": way.is_outward, "edges": way.edges, "nodes": way.nodes}
+            for way in found.ways
+        ]
+        record = {
+            "node": node_record(found.node),
+            "ways": ways,
+            "results": list(map(edge_record, found.edges)),
+            "nodes": list(map(node_record, found.others)),
+            **counts,
+        }
+        return reply(to_json(record | envelope(request)), format, headers)
+    id = found.node.id
+    rows = [
+        (edge.label if edge.start == id else edge.inverse_label, edge.end if edge.start == id else edge.start, edge.fact, edge.reported_in)
+        for edge in found.edges
+    ]
+    listing = Listing("", ("way", "thing", "fact", "reported_in"), rows, f"{len(rows):,} of {found.total:,}.")
+    if format == "csv":
+        return reply(to_csv([listing.columns, *rows]).encode(), format, headers)
+    ways_out = Listing("Ways out", ("way", "edges", "things"), [(way.label, way.edges, way.nodes) for way in found.ways])
+    labels = graph.labels(value for row in rows for value in row)
+    links = [("Next page", following.removeprefix(request.scope.get("root_path", "")))] if following else []
+    sheet = Sheet(f"Neighbours of {found.node.label}", listings=[ways_out, listing], labels=labels, links=[*links, ("Back", path_of(id))])
+    return page(request, sheet, ("json", "csv"), headers)
+
+
+def get_source(request: Request, slug: Slug) -> Response:
+    """Tell what a source is, which of it is no article, and how many facts it tells."""
+    service, id = service_of(request), f"source:{slug}"
+    service.graph.require(id, "Source")
+    row = next(row for row in service.rows("sources", {}).to_dicts() if row["source"] == id)
+    format = format_of(request, LIST_FORMATS)
+    if format in ("ttl", "jsonld"):
+        return triples(request, [id], format)
+    furniture: dict[tuple[Any, ...], list[str]] = {}
+    for region in service.rows("furniture", {"source": id}).to_dicts():
+        furniture.setdefault((region["start"], region["end"], region["kind"]), []).extend([str(region["holds"])] if region["holds"] else [])
+    if format == "json":
+        told = {"id": id, **{name: to_plain(value) if value is not None else None for name, value in row.items() if name != "source"}}
+        regions = [{"start": start, "end": end, "kind": kind, "holds": holds} for (start, end, kind), holds in furniture.items()]
+        return reply(to_json({**told, "furniture": regions, **envelope(request)}), format)
+    rows = [(start, end, kind, "; ".join(holds)) for (start, end, kind), holds in furniture.items()]
+    if format == "csv":
+        return reply(to_csv([tuple(row), tuple(row.values())]).encode(), format)
+    listing = Listing("What is not the article", ("start", "end", "kind", "holds"), rows, "Nothing of it is a fact of the graph.")
+    links = [("All facts", f"/queries/facts?node={id}"), ("Its pledges", f"/pledges?source={id}")]
+    return page(
+        request,
+        Sheet(
+            str(row["label"]),
+            told=[(name.replace("_", " ").capitalize(), value) for name, value in row.items()],
+            listings=[listing],
+            links=links,
+        ),
+    )

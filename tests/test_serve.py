@@ -1,0 +1,230 @@
+"""`kg serve` as a process: how it starts, changes its snapshot, and stops."""
+
+import json
+import re
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from http.client import HTTPConnection
+from pathlib import Path
+
+import pytest
+
+from conftest import Runner
+
+
+class Server:
+    """A running `kg serve` at a free port."""
+
+    def __init__(self, runner: Runner, *args: str | Path) -> None:
+        self.process = runner.start("serve", "--port", "0", "--workers", "1", *args)
+        assert self.process.stderr
+        self.said: list[str] = []
+        line = ""
+        while "serving http" not in line:
+            line = self.process.stderr.readline().decode()
+            assert line, self.said
+            self.said.append(line)
+        found = re.search(r"http://127\.0\.0\.1:(\d+)/", line)
+        assert found, line
+        self.port = int(found[1])
+
+    def get(self, path: str) -> tuple[int, bytes]:
+        connection = HTTPConnection("127.0.0.1", self.port, timeout=20)
+        try:
+            connection.request("GET", path)
+            answer = connection.getresponse()
+            return answer.status, answer.read()
+        finally:
+            connection.close()
+
+    def line(self) -> str:
+        assert self.process.stderr
+        return self.process.stderr.readline().decode()
+
+    def stop(self, number: int = signal.SIGTERM) -> int:
+        self.process.send_signal(number)
+        self.process.communicate(timeout=20)
+        return self.process.returncode
+
+
+Serve = Callable[..., Server]
+
+
+@pytest.fixture
+def serve(warm: Runner) -> Iterator[Serve]:
+    started: list[Server] = []
+
+    def start(*args: str | Path) -> Server:
+        started.append(Server(warm, *args))
+        return started[-1]
+
+    yield start
+    for server in started:
+        if server.process.poll() is None:
+            server.process.kill()
+        server.process.communicate(timeout=20)
+
+
+def _children(pid: int) -> list[int]:
+    found = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            text = path.read_text()
+        except OSError:
+            continue
+        if int(text.rpartition(")")[2].split()[1]) == pid and text.rpartition(")")[2].split()[0] != "Z":
+            found.append(int(path.parent.name))
+    return found
+
+
+def _wait_until_gone(*pids: int) -> None:
+    for _ in range(100):
+        if not any(Path(f"/proc/{pid}").exists() for pid in pids):
+            return
+        time.sleep(0.05)
+    raise AssertionError(f"of {pids} some are left behind")
+
+
+def test_it_serves_at_this_machine_only_until_it_is_stopped(serve: Serve) -> None:
+    server = serve()
+    status, body = server.get("/pledges?limit=1")
+    assert (status, json.loads(body)["total"]) == (200, 28)
+    assert server.get("/sparql?query=ASK%7B%7D")[0] == 200
+    assert server.get("/readyz")[0] == 200
+    listening = [line.split()[1] for line in Path("/proc/net/tcp").read_text().splitlines()[1:] if line.split()[3] == "0A"]
+    assert [place for place in listening if place.endswith(f":{server.port:04X}")] == [f"0100007F:{server.port:04X}"]
+    loaders = _children(server.process.pid)
+    workers = [pid for loader in loaders for pid in _children(loader)]
+    assert len(workers) == 1
+    assert server.stop() == 0
+    _wait_until_gone(*loaders, *workers)
+
+
+def test_ctrl_c_stops_it_with_a_word(serve: Serve) -> None:
+    server = serve()
+    server.process.send_signal(signal.SIGINT)
+    said = server.process.communicate(timeout=20)[1].decode()
+    assert (server.process.returncode, said) == (0, "kg: stopped.\n")
+
+
+def test_a_server_that_is_killed_leaves_no_process_behind(serve: Serve) -> None:
+    server = serve()
+    server.get("/sparql?query=ASK%7B%7D")
+    loaders = _children(server.process.pid)
+    workers = [pid for loader in loaders for pid in _children(loader)]
+    server.process.kill()
+    _wait_until_gone(*loaders, *workers)
+
+
+@pytest.mark.parametrize(
+    ("args", "status", "words"),
+    [
+        (["--port", "99999"], 2, "'--port'"),
+        (["--host", "no.such.host.invalid"], 2, "Nothing can listen at no.such.host.invalid"),
+        (["--timeout", "0"], 2, "'--timeout'"),
+        (["--workers", "many"], 2, "'--workers'"),
+        (["--store", "nowhere"], 1, "holds no snapshot"),
+        (["--graph", "a", "--store", "b"], 2, "give one of the two"),
+        (["--sources", "nowhere"], 2, "nowhere"),
+    ],
+)
+def test_what_goes_wrong_at_the_start_is_one_sentence(warm: Runner, args: list[str], status: int, words: str) -> None:
+    done = warm("serve", "--port", "0", *args) if "--port" not in args else warm("serve", *args)
+    assert done.returncode == status, done.stderr
+    assert words in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert "Traceback" not in done.stderr
+
+
+def test_a_port_in_use_and_a_broken_snapshot_are_one_sentence(warm: Runner, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        done = warm("serve", "--port", str(taken.getsockname()[1]))
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "Address already in use" in done.stderr
+    assert warm("build", "--out", tmp_path / "snap").returncode == 0
+    quads = next((tmp_path / "snap").glob("*/quads.nq"))
+    quads.write_text(quads.read_text("utf-8")[:-100], "utf-8")
+    done = warm("serve", "--store", tmp_path / "snap", "--port", "0")
+    assert done.returncode == 1
+    assert "is damaged" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_it_changes_to_a_new_snapshot_without_a_failed_request(serve: Serve, warm: Runner, small_graph: Path, tmp_path: Path) -> None:
+    out = tmp_path / "snap"
+    assert warm("build", "--out", out).returncode == 0
+    server = serve("--store", out)
+    seen: list[tuple[int, str]] = []
+    ended = threading.Event()
+
+    def ask() -> None:
+        connection = HTTPConnection("127.0.0.1", server.port, timeout=20)
+        while not ended.is_set():
+            for path in ("/pledges?limit=1", "/sparql?query=ASK%7B%7D", "/healthz"):
+                connection.request("GET", path)
+                answer = connection.getresponse()
+                body = answer.read()
+                seen.append((answer.status, json.loads(body).get("snapshot", "") if b"snapshot" in body else ""))
+        connection.close()
+
+    threads = [threading.Thread(target=ask) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for graph in (("--graph", small_graph), (), ("--graph", small_graph)):
+        assert warm("build", *graph, "--out", out).returncode == 0
+        server.process.send_signal(signal.SIGHUP)
+        assert "kg: serving snapshot" in server.line()
+        time.sleep(0.3)
+    server.process.send_signal(signal.SIGHUP)
+    assert "the snapshot is the one that is served" in server.line()
+    (out / "CURRENT").write_text("nothing\n")
+    server.process.send_signal(signal.SIGHUP)
+    assert "What was served before is served on." in server.line()
+    ended.set()
+    for thread in threads:
+        thread.join()
+    assert {status for status, _ in seen} == {200}
+    assert len({snapshot for _, snapshot in seen if snapshot}) == 2
+    time.sleep(0.5)
+    assert len(_children(server.process.pid)) == 1, "the processes of the snapshots before are gone"
+
+
+def test_a_request_that_does_not_come_is_not_waited_for(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    server = serve()
+    with socket.create_connection(("127.0.0.1", server.port), 30) as slow:
+        slow.sendall(b"GET /pledges HTTP/1.1\r\nHost: x\r\n")
+        slow.settimeout(25)
+        started = time.monotonic()
+        assert slow.recv(1000) == b"", "the server ends the connection"
+        assert 5 < time.monotonic() - started < 25
+    assert server.get("/healthz")[0] == 200
+
+
+def test_a_body_that_does_not_come_gets_408(serve: Serve) -> None:
+    server = serve()
+    with socket.create_connection(("127.0.0.1", server.port), 30) as slow:
+        slow.sendall(b"POST /sparql HTTP/1.1\r\nHost: x\r\nContent-Type: application/sparql-query\r\nContent-Length: 100\r\n\r\nASK")
+        slow.settimeout(25)
+        assert b"408" in slow.recv(1000)
+    with socket.create_connection(("127.0.0.1", server.port), 5) as cut:
+        cut.sendall(b"POST /sparql HTTP/1.1\r\nHost: x\r\nContent-Type: application/sparql-query\r\nContent-Length: 100\r\n\r\nASK")
+    assert server.get("/healthz")[0] == 200
+
+
+def test_a_head_that_is_too_long_or_no_http_is_refused(serve: Serve) -> None:
+    server = serve()
+    for head in (
+        b"GET /" + b"x" * 200_000 + b" HTTP/1.1\r\n\r\n",
+        b"nonsense\r\n\r\n",
+        b"GET / HTTP/1.1\r\n" + b"X: y\r\n" * 50_000 + b"\r\n",
+    ):
+        with socket.create_connection(("127.0.0.1", server.port), 10) as connection:
+            try:
+                connection.sendall(head)
+                assert b" 400 " in connection.recv(100)
+            except ConnectionError:
+                pass
+    assert server.get("/healthz")[0] == 200
