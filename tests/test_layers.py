@@ -70,6 +70,7 @@ OWNERS = {
     "jinja2": {"draw", "api.pages"},
     "markupsafe": {"draw"},
     "networkx": {"network", "exports"},
+    "orjson": {"table", "api.frame"},
     "oxrdflib": {"store"},
     "platformdirs": {"build"},
     "pyoxigraph": {"store", "checks", "build"},

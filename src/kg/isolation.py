@@ -258,6 +258,10 @@ class Pool:
     _idle: list[_Worker] = field(default_factory=list)
     _busy: set[int] = field(default_factory=set)
     _waiting: int = 0
+    _ended: list[int] = field(default_factory=list)
+    _is_mending: bool = False
+    _is_wanted: bool = False
+    _failure: str | None = None
     _is_closed: bool = False
     _changed: Condition = field(default_factory=Condition)
     _starting: Lock = field(default_factory=Lock)
@@ -379,18 +383,20 @@ class Pool:
             worker.channel.close()
             self._later(worker.pid)
         if is_empty:
-            self.start()
+            self._later(None)
         with self._changed:
             if not self._idle and self._waiting >= self.limits.waiting:
                 raise BusyError(f"{self._waiting} queries wait already, which is the limit. Try again in some seconds.")
             self._waiting += 1
             try:
-                if not self._changed.wait_for(lambda: self._idle or self._is_closed, self.limits.timeout_s):
+                if not self._changed.wait_for(lambda: self._idle or self._is_closed or self._failure, self.limits.timeout_s):
                     raise BusyError(f"No worker was free within {self.limits.timeout_s:g} seconds. Try again in some seconds.")
             finally:
                 self._waiting -= 1
             if self._is_closed:
                 raise UnavailableError("The server is stopping.")
+            if not self._idle:
+                raise UnavailableError(str(self._failure))
             worker = self._idle.pop()
             self._busy.add(worker.pid)
             return worker
@@ -431,14 +437,34 @@ class Pool:
         return UnavailableError("The process that answered the query was ended from outside. Try again.")
 
     def _later(self, ended: int | None) -> None:
-        Thread(target=self._mend, args=(ended,), daemon=True).start()
+        """Make the pool whole again in a thread of its own, one at a time; a process that has ended is taken leave of."""
+        with self._changed:
+            if ended is not None:
+                self._ended.append(ended)
+            self._is_wanted = True
+            self._failure = None
+            if self._is_mending or self._is_closed:
+                return
+            self._is_mending = True
+        Thread(target=self._mend, daemon=True).start()
 
-    def _mend(self, ended: int | None) -> None:
-        if ended is not None:
-            self._order(ORDER.pack(b"w", ended))
-        # If it fails, the next who asks is told.
-        with suppress(UnavailableError):
-            self.start()
+    def _mend(self) -> None:
+        while True:
+            with self._changed:
+                if not self._is_wanted:
+                    self._is_mending = False
+                    return
+                self._is_wanted = False
+                ended, self._ended = self._ended, []
+            for pid in ended:
+                self._order(ORDER.pack(b"w", pid))
+            try:
+                self.start()
+            except UnavailableError as exc:
+                # Those who wait are told.
+                with self._changed:
+                    self._failure = str(exc)
+                    self._changed.notify_all()
 
     def close(self) -> None:
         """End the processes, once the queries that run have been answered."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
 from urllib.parse import quote
@@ -94,6 +95,7 @@ def read_documents(folder: Path) -> dict[str, Document]:
     return documents
 
 
+@lru_cache(maxsize=20_000)
 def to_link(address: str | None, starts_with: str | None = None, ends_with: str | None = None) -> str | None:
     """Return the link that opens the public page at a passage, or None without an address.
 

@@ -13,6 +13,8 @@ from math import log, sqrt
 from pathlib import Path
 from typing import Any
 
+import orjson
+
 from kg.elements import NOTHING, OPEN, Edge, Filters, Node, Passage, Plain, Proof, Told
 from kg.errors import DataError
 from kg.names import Match, Name, fold, search
@@ -57,16 +59,16 @@ class _Texts:
         return self._table.texts(self._numbers)
 
     def told(self, number: int) -> dict[str, Plain]:
-        found: dict[str, Plain] = json.loads(self._rows[number][0] or "{}")
+        found: dict[str, Plain] = orjson.loads(self._rows[number][0] or "{}")
         return found
 
     def told_of_edge(self, fact: int | None, own: str | None = None) -> dict[str, Plain]:
         told = {name: value for name, value in self.told(fact).items() if name not in TOTALS} if fact else {}
-        return told | json.loads(own) if own else told
+        return told | orjson.loads(own) if own else told
 
     def proof(self, fact: int) -> tuple[Passage, ...]:
         addresses = self._table.addresses
-        return tuple(Passage._make([*row, addresses.get(row[1])]) for row in json.loads(self._rows[fact][1] or "[]"))
+        return tuple(Passage._make([*row, addresses.get(row[1])]) for row in orjson.loads(self._rows[fact][1] or "[]"))
 
 
 class Table:
@@ -179,7 +181,7 @@ class Table:
             SELECT start FROM edge WHERE end IN {_LIST} {condition}
         )"""
         (found,) = self._select(query, near, *values, near, *values)[0]
-        return self.keep(set(json.loads(found)), filters)
+        return self.keep(set(orjson.loads(found)), filters)
 
     def pairs(self, starts: Iterable[int], ends: Iterable[int], filters: Filters) -> set[tuple[int, int]]:
         """Return which nodes of one set have an edge, in either direction, with which of another."""

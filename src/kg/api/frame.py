@@ -5,14 +5,19 @@ An answer is complete before its first byte leaves, so it can be given a digest,
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import json
 from collections.abc import Iterable
+from contextlib import suppress
+from functools import partial
 from hashlib import sha256
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
+import orjson
+from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
 from starlette.routing import Match, Router
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -37,6 +42,12 @@ TRACKING = ("fbclid", "gclid", "mc_cid", "mc_eid", "msclkid")
 
 SMALL = 500
 """Below so many bytes compressing saves nothing."""
+
+LARGE = 64 * 1024
+"""Above so many bytes it takes longer than others should wait."""
+
+SEND_S = 120
+"""Within how many seconds a client must have read its answer."""
 
 MAX_PARAMS = 200
 """How many parameters an address has at most."""
@@ -64,9 +75,12 @@ class Frame:
         service = self.host.take()
         try:
             stored = await self._answer(_plain(scope, service), receive, service)
-            await _send(stored, scope, send)
         finally:
             service.release()
+        # Who does not read is not waited for; the server then cuts the connection.
+        with suppress(TimeoutError):
+            async with asyncio.timeout(SEND_S):
+                await _send(stored, scope, send)
 
     async def _answer(self, scope: Scope, receive: Receive, service: Service) -> Stored:
         if scope["method"] == "OPTIONS":
@@ -75,12 +89,16 @@ class Frame:
             return _refuse(400, f"The address has more than {MAX_PARAMS} parameters.")
         headers = Headers(scope=scope)
         gzipped = accepts_gzip(headers.get("accept-encoding"))
-        key = (scope.get("root_path"), scope["path"], scope["query_string"], scope["kg_format"], headers.get("accept"), gzipped)
+        asked = (scope.get("root_path"), scope["path"], scope["query_string"], scope["kg_format"], headers.get("accept"), gzipped)
+        # The digest keeps a key small, however long the headers of a stranger are.
+        key = sha256(repr(asked).encode()).digest()
         is_read = scope["method"] == "GET"
         if is_read and (found := service.answers.get(key)):
             return found
         status, told, body = await _capture(self.app, scope, receive)
-        stored = _finish(status, told, body, service, gzipped)
+        # A large answer is compressed beside the loop, so that the others are answered meanwhile.
+        finish = partial(_finish, status, told, body, service, gzipped)
+        stored = await run_in_threadpool(finish) if len(body) > LARGE else finish()
         if is_read and stored.etag:
             service.answers.put(key, stored)
         return stored
@@ -174,4 +192,8 @@ def _has_it(scope: Scope, etag: str) -> bool:
 
 def to_json(value: Any) -> bytes:
     """Return a value as the bytes of JSON."""
-    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+    try:
+        return orjson.dumps(value)
+    except TypeError:
+        # A whole number of more than 64 bits is one of JSON all the same.
+        return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()

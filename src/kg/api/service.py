@@ -6,9 +6,10 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from threading import Lock, Thread
+from threading import BoundedSemaphore, Lock, Thread
 from typing import Any, Generic, TypeVar
 
+from kg.errors import BusyError
 from kg.isolation import Limits, Pool
 from kg.queries import Graph, get_query
 from kg.resources import release
@@ -20,8 +21,14 @@ V = TypeVar("V")
 CACHED_BYTES = 64 * 1024 * 1024
 """How many bytes of answers are kept."""
 
-CACHED_CELLS = 2_000_000
+CACHED_CELLS = 500_000
 """How many cells of rows are kept, so that the next page need not be asked for again."""
+
+AT_ONCE = 4
+"""How many questions of the catalogue are asked at a time; the others wait."""
+
+PATIENCE_S = 20
+"""For how long they wait."""
 
 
 class Cache(Generic[V]):
@@ -90,6 +97,7 @@ class Service:
     def __post_init__(self) -> None:
         self.renew_pool()
         self.answers: Cache[Stored] = Cache(CACHED_BYTES, lambda stored: len(stored.body) + 1000)
+        self._room = BoundedSemaphore(AT_ONCE)
         self._rows: Cache[Rows] = Cache(CACHED_CELLS, lambda rows: len(rows) * len(rows.columns) + 10)
 
     def renew_pool(self) -> None:
@@ -127,13 +135,22 @@ class Service:
 
         Raises:
             NotFoundError, CallError: As for `Graph.query`.
+            BusyError: Too many questions are being answered.
         """
         given = {key: value for key, value in params.items() if value is not None}
         key = (name, tuple(sorted((key, str(value)) for key, value in given.items())))
-        found = self._rows.get(key)
-        if found is None:
-            found = self.graph.store.select(get_query(name).bind(self.graph.terms(get_query(name), given)))
-            self._rows.put(key, found)
+        if (found := self._rows.get(key)) is not None:
+            return found
+        text = get_query(name).bind(self.graph.terms(get_query(name), given))
+        if not self._room.acquire(timeout=PATIENCE_S):
+            raise BusyError(f"{AT_ONCE} questions are being answered, and none was ready within {PATIENCE_S} seconds. Try again.")
+        try:
+            # Who waited may have waited for the same.
+            if (found := self._rows.get(key)) is None:
+                found = self.graph.store.select(text)
+                self._rows.put(key, found)
+        finally:
+            self._room.release()
         return found
 
     def retire(self) -> None:
