@@ -15,7 +15,6 @@ import fcntl
 import json
 import os
 import resource
-import select
 import signal
 import socket
 import struct
@@ -51,6 +50,9 @@ OUT_OF_MEMORY = 3
 
 GRACE_S = 5.0
 """How much longer than its time a worker is waited for, before it is taken for stopped from outside."""
+
+LOAD_S = 1800.0
+"""For how long the loading of the quads is waited for."""
 
 LOADER = "from kg.isolation import serve; serve()"
 """What the process does that loads the quads."""
@@ -196,7 +198,10 @@ def serve() -> None:
             if channels:
                 _fork(control, socket.socket(fileno=channels[0]), store, limits)
             else:
-                _send(control, {"status": os.waitpid(pid, 0)[1]})
+                try:
+                    _send(control, {"status": os.waitpid(pid, 0)[1]})
+                except ChildProcessError:
+                    _send(control, {})
 
 
 def _fork(control: socket.socket, channel: socket.socket, store: Embedded, limits: Limits) -> None:
@@ -214,7 +219,14 @@ def _fork(control: socket.socket, channel: socket.socket, store: Embedded, limit
 
 def _has_ended(worker: _Worker) -> bool:
     """An idle worker says nothing, so a channel that can be read is at its end."""
-    return bool(select.select([worker.channel], [], [], 0)[0])
+    worker.channel.setblocking(False)
+    try:
+        worker.channel.recv(1, socket.MSG_PEEK)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
+    return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -301,18 +313,40 @@ class Pool:
             if path is None:
                 path = Path(folder) / "quads.nq"
                 path.write_bytes(self.store.dump())
-            command = [sys.executable, "-c", LOADER]
+            command = [sys.executable, "-P", "-c", LOADER]
             nowhere = subprocess.DEVNULL
             self._process = subprocess.Popen(command, stdin=theirs.fileno(), stdout=nowhere, stderr=nowhere)  # noqa: S603 # our own code
             self._control = mine
+            # Only the other side may hold its end, or its death would not be noticed.
+            theirs.close()
+            mine.settimeout(LOAD_S)
             try:
                 _send(mine, {"path": str(path), "limits": asdict(self.limits)})
                 head, _ = _receive(mine)
-            except (EOFError, BrokenPipeError):
+            except (EOFError, OSError):
+                self._process.kill()
                 head = {"error": "The process that answers SPARQL could not be started. Try again."}
         if "error" in head:
             self._end()
             raise UnavailableError(head["error"])
+        mine.settimeout(GRACE_S)
+        with self._changed:
+            # Nobody could tell how one that the loader before has forked would end.
+            orphans, self._idle = self._idle, []
+        for worker in orphans:
+            worker.channel.close()
+        Thread(target=self._watch, args=(self._process,), daemon=True).start()
+
+    def _watch(self, process: subprocess.Popen[bytes]) -> None:
+        """Load again when the process that loads is ended from outside."""
+        process.wait()
+        if process is self._process and not self._is_closed:
+            self._later(None)
+
+    def wake(self) -> None:
+        """Start the processes beside whatever else is done, if they are not started."""
+        if not self.is_ready:
+            self._later(None)
 
     def _end(self) -> None:
         """End the process that loads, if there is one."""
@@ -338,12 +372,17 @@ class Pool:
         return _Worker(pid, mine)
 
     def _order(self, text: bytes, channels: Sequence[int] = ()) -> dict[str, Any]:
-        """Return what the loading process replies, or nothing if it is gone."""
-        with self._ordering, suppress(EOFError, OSError):
-            if self._control is not None:
+        """Return what the loading process replies, or nothing if it is gone; one that does not reply is ended."""
+        with self._ordering:
+            if self._control is None:
+                return {}
+            try:
                 socket.send_fds(self._control, [text], channels)
                 return _receive(self._control)[0]
-        return {}
+            except (EOFError, OSError):
+                if self._process is not None:
+                    self._process.kill()
+                return {}
 
     def ask(self, question: Question) -> Answer:
         """Return the complete answer of a query.
@@ -363,7 +402,7 @@ class Pool:
             head, body = _receive(worker.channel)
         except (EOFError, OSError):
             self._drop(worker)
-            raise self._reason(worker.pid) from None
+            raise self._reason(worker.pid, time.monotonic() - started) from None
         elapsed = time.monotonic() - started
         if head["leaves"]:
             self._drop(worker)
@@ -416,7 +455,7 @@ class Pool:
             self._busy.discard(worker.pid)
             self._changed.notify_all()
 
-    def _reason(self, pid: int) -> KGError:
+    def _reason(self, pid: int, elapsed_s: float) -> KGError:
         """Return why a worker ended, as the kernel tells it, and have another take its place."""
         # One that was stopped from outside is still there; to one that has ended the signal does nothing.
         with suppress(ProcessLookupError):
@@ -424,7 +463,7 @@ class Pool:
         status = self._order(ORDER.pack(b"w", pid)).get("status")
         self._later(None)
         ended_by = os.WTERMSIG(status) if status is not None and os.WIFSIGNALED(status) else None
-        if ended_by == signal.SIGALRM:
+        if ended_by == signal.SIGALRM or (status is None and self.limits.timeout_s <= elapsed_s < self.limits.timeout_s + GRACE_S / 2):
             return LimitError(
                 f"The query ran longer than {self.limits.timeout_s:g} seconds, which is the limit. "
                 "Ask for less: bind more, count less, or set a LIMIT."
@@ -434,6 +473,8 @@ class Pool:
                 f"The query used more than {self.limits.memory_mib:,} MiB of memory, which is the limit. "
                 "Ask for less: sort or group fewer rows, or set a LIMIT."
             )
+        if ended_by in (signal.SIGSEGV, signal.SIGBUS):
+            return QueryError("The query cannot be read: it nests or chains too much. Write it flatter.")
         return UnavailableError("The process that answered the query was ended from outside. Try again.")
 
     def _later(self, ended: int | None) -> None:
@@ -460,7 +501,7 @@ class Pool:
                 self._order(ORDER.pack(b"w", pid))
             try:
                 self.start()
-            except UnavailableError as exc:
+            except (UnavailableError, OSError) as exc:
                 # Those who wait are told.
                 with self._changed:
                     self._failure = str(exc)

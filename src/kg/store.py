@@ -17,6 +17,7 @@ from decimal import Decimal
 from itertools import islice, pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
+from urllib.parse import urljoin
 
 import pyoxigraph as ox
 
@@ -537,6 +538,7 @@ _TOKENS = re.compile(
       )|(?P<word>[A-Za-z_]\w*)|(?P<open>\{{)""",
     re.VERBOSE | re.DOTALL,
 )
+_BASE = re.compile(r"BASE\s+<([^>]*)>", re.IGNORECASE)
 _DECLARED = re.compile(r"PREFIX\s+([\w.-]*):\s*<([^>]*)>", re.IGNORECASE)
 
 
@@ -574,14 +576,16 @@ def dataset_of(query: str) -> Iterator[str]:
         >>> list(dataset_of("SELECT ?x FROM <https://example.org/g> { ?x ?p 'FROM <b>' }"))
         ['https://example.org/g']
     """
-    prefixes = PREFIXES | dict(_DECLARED.findall(query))
+    bare = _TOKENS.sub(lambda match: " " if match[0][0] in "#\"'" else match[0], query)
+    prefixes = PREFIXES | dict(_DECLARED.findall(bare))
+    base = _BASE.findall(bare)[-1:] or [""]
     tokens = [match for match in _TOKENS.finditer(query) if not match[0].startswith("#")]
     for token, following in pairwise(tokens):
         word = (token["word"] or "").upper()
         if (word == "FROM" and (following["word"] or "").upper() != "NAMED") or (word == "NAMED" and following["skip"]):
             text = following[0]
             prefix, _, local = text.partition(":")
-            yield text[1:-1] if text.startswith("<") else prefixes.get(prefix, "") + local
+            yield urljoin(base[0], text[1:-1]) if text.startswith("<") else prefixes.get(prefix, "") + local
 
 
 def parse_file(path: Path) -> list[ox.Quad]:

@@ -11,7 +11,7 @@ from fastapi import Request
 from starlette.responses import Response
 
 from kg.api.frame import to_json
-from kg.api.negotiation import SUFFIXES, choose, content_type
+from kg.api.negotiation import SUFFIXES, choose, content_type, joined
 from kg.api.pages import Listing, Sheet, to_html
 from kg.api.service import Service
 from kg.elements import to_plain
@@ -39,7 +39,7 @@ def format_of(request: Request, offered: Sequence[str], wanted: str | None = Non
         NotAcceptableError: None that is offered is wanted.
     """
     named = request.scope["kg_format"] or wanted
-    found = named if named in offered else None if named else choose(request.headers.get("accept"), offered)
+    found = named if named in offered else None if named else choose(joined(request.headers, "accept"), offered)
     if found is None:
         raise NotAcceptableError(f"This is not there in the format that was asked for. There are {', '.join(offered)}.")
     return found
@@ -64,7 +64,7 @@ def _relative(request: Request, path: str) -> str:
 
 def _twin(request: Request, format: str) -> str:
     query = request.url.query
-    return f"{request.url.path}.{format}" + (f"?{query}" if query else "") if request.url.path != "/" else "/"
+    return f"{request.scope['path']}.{format}" + (f"?{query}" if query else "") if request.scope["path"] != "/" else "/"
 
 
 def envelope(request: Request) -> dict[str, Any]:
@@ -94,7 +94,7 @@ def next_page(request: Request, total: int, limit: int, offset: int) -> str | No
         return None
     pairs = [(name, value) for name, value in request.query_params.multi_items() if name not in ("limit", "offset")]
     suffix = f".{request.scope['kg_format']}" if request.scope["kg_format"] else ""
-    return f"{request.url.path}{suffix}?{urlencode([*pairs, ('limit', limit), ('offset', offset + limit)])}"
+    return f"{request.scope['path']}{suffix}?{urlencode([*pairs, ('limit', limit), ('offset', offset + limit)])}"
 
 
 def answer_list(request: Request, rows: Rows, sheet: Sheet, *, limit: int, offset: int, shown: Sequence[str] = ()) -> Response:

@@ -7,6 +7,7 @@ Sources:
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from typing import Protocol
 
 MEDIA: Mapping[str, tuple[str, ...]] = {
     "html": ("text/html", "application/xhtml+xml"),
@@ -15,10 +16,10 @@ MEDIA: Mapping[str, tuple[str, ...]] = {
     "tsv": ("text/tab-separated-values",),
     "ttl": ("text/turtle", "application/x-turtle"),
     "nt": ("application/n-triples", "text/plain"),
-    "rdf": ("application/rdf+xml",),
+    "rdf": ("application/rdf+xml", "application/xml", "text/xml"),
     "jsonld": ("application/ld+json",),
-    "srj": ("application/sparql-results+json",),
-    "xml": ("application/sparql-results+xml",),
+    "srj": ("application/sparql-results+json", "application/json"),
+    "xml": ("application/sparql-results+xml", "application/xml", "text/xml"),
     "graphml": ("application/graphml+xml",),
     "gexf": ("application/gexf+xml",),
     "cytoscape": ("application/vnd.cytoscape+json",),
@@ -85,6 +86,18 @@ def _quality(media: str, ranges: list[tuple[str, str, float]]) -> float:
     kind, sub = media.split("/")
     found = [((k == kind) + (s == sub), q) for k, s, q in ranges if k in (kind, "*") and s in (sub, "*")]
     return max(found)[1] if found else 0.0
+
+
+class Listed(Protocol):
+    """Headers that may come several times."""
+
+    def getlist(self, key: str) -> list[str]:
+        """Return every value of a header."""
+
+
+def joined(headers: Listed, name: str) -> str | None:
+    """Return a header that may come in several lines as the one that they stand for, or None."""
+    return ", ".join(headers.getlist(name)) or None
 
 
 def accepts_gzip(header: str | None) -> bool:

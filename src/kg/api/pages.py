@@ -76,7 +76,9 @@ def to_html(request: Request, sheet: Sheet, licence: str, snapshot: str) -> byte
     """Return a page as HTML in UTF-8."""
     root = request.scope.get("root_path", "")
     text = (
-        _environment().get_template("page.html").render(sheet=sheet, root=root, path=request.url.path, licence=licence, snapshot=snapshot)
+        _environment()
+        .get_template("page.html")
+        .render(sheet=sheet, root=root, path=request.scope["path"], licence=licence, snapshot=snapshot)
     )
     return text.encode()
 

@@ -11,10 +11,15 @@ HEAD_S = 15
 """Within how many seconds of the first byte, or of the connection, the head of a request must be there."""
 
 
+READ_S = 20
+"""Within how many seconds a client must read at least something of an answer."""
+
+
 class PatientProtocol(H11Protocol):
     """Closes a connection whose request does not come: the server itself would wait for ever."""
 
     _timer: asyncio.TimerHandle | None = None
+    _reading: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: Any) -> None:
         """Begin to wait."""
@@ -29,9 +34,37 @@ class PatientProtocol(H11Protocol):
         elif self._timer is None:
             self._wait()
 
+    def pause_writing(self) -> None:
+        """Begin to watch a client that reads more slowly than it is written to."""
+        super().pause_writing()
+        self._watch(self.transport.get_write_buffer_size())
+
+    def resume_writing(self) -> None:
+        """It has read."""
+        self._unwatch()
+        super().resume_writing()
+
+    def _watch(self, size: int) -> None:
+        self._unwatch()
+        self._reading = self.loop.call_later(READ_S, self._look, size)
+
+    def _unwatch(self) -> None:
+        if self._reading is not None:
+            self._reading.cancel()
+            self._reading = None
+
+    def _look(self, before: int) -> None:
+        """Cut the connection if nothing was read meanwhile."""
+        size = self.transport.get_write_buffer_size()
+        if size >= before:
+            self.transport.abort()
+        else:
+            self._watch(size)
+
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop waiting."""
         self._stop()
+        self._unwatch()
         super().connection_lost(exc)
 
     def _wait(self) -> None:

@@ -15,7 +15,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from kg.api.negotiation import choose, content_type
+from kg.api.negotiation import choose, content_type, joined
 from kg.api.pages import problem_page
 from kg.errors import KGError, UnavailableError
 
@@ -27,10 +27,10 @@ def problem(request: Request, status: int, detail: str, headers: dict[str, str] 
     """Return a problem document, or a page of the same content for a browser."""
     title = HTTPStatus(status).phrase
     told = detail if len(detail) <= LONGEST else f"{detail[:500]} […] {detail[-300:]}"
-    if choose(request.headers.get("accept"), ["problem", "html"]) == "html":
+    if choose(joined(request.headers, "accept"), ["problem", "html"]) == "html":
         body, format = problem_page(request, status, title, told), "html"
     else:
-        record = {"type": "about:blank", "title": title, "status": status, "detail": told, "instance": request.url.path}
+        record = {"type": "about:blank", "title": title, "status": status, "detail": told, "instance": request.scope["path"]}
         body, format = json.dumps(record, ensure_ascii=True).encode(), "problem"
     return Response(body, status, {**(headers or {}), "Cache-Control": "no-store"}, content_type(format))
 
@@ -45,7 +45,10 @@ def add_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def refused(request: Request, exc: HTTPException) -> Response:
-        details = {404: f"There is nothing at {request.url.path[:200]!r}. The home page lists what there is.", 405: _not_allowed(request)}
+        details = {
+            404: f"There is nothing at {request.scope['path'][:200]!r}. The home page lists what there is.",
+            405: _not_allowed(request),
+        }
         return problem(request, exc.status_code, details.get(exc.status_code, str(exc.detail)), dict(exc.headers or {}))
 
     @app.exception_handler(RequestValidationError)

@@ -22,7 +22,7 @@ from starlette.responses import Response
 
 from kg.api.asking import page, reply, service_of
 from kg.api.models import PROBLEMS, Documented
-from kg.api.negotiation import MEDIA, choose
+from kg.api.negotiation import MEDIA, choose, joined
 from kg.api.pages import Field, Sheet
 from kg.api.selves import service_description
 from kg.errors import CallError, NotAcceptableError
@@ -32,8 +32,6 @@ from kg.store import MAX_QUERY, Question
 
 ROWS = ("srj", "xml", "csv", "tsv")
 TRIPLES = ("ttl", "rdf", "nt", "jsonld")
-ALSO = {"srj": ("application/json",), "xml": ("application/xml", "text/xml"), "rdf": ("application/xml", "text/xml")}
-"""Further media types that stand for a format here."""
 
 MAX_BODY = 1024 * 1024
 """How many bytes a request has at most."""
@@ -42,7 +40,7 @@ BODY_S = 10
 """Within how many seconds it must have come."""
 
 PARAMETERS = {"query", "default-graph-uri", "named-graph-uri"}
-UNSTEADY = re.compile(r"\b(?:NOW|RAND|UUID|STRUUID|BNODE)\s*\(", re.IGNORECASE)
+UNSTEADY = re.compile(r"\b(?:NOW|RAND|UUID|STRUUID|BNODE)\b", re.IGNORECASE)
 """Functions with which the same query has another answer the next time."""
 
 DESCRIPTION = {
@@ -165,7 +163,7 @@ def _call(found: Mapping[str, Sequence[str]]) -> Call:
 
 
 def _answer(request: Request, call: Call) -> Response:
-    accept = request.headers.get("accept")
+    accept = joined(request.headers, "accept")
     rows, triples = _format(request, accept, ROWS), _format(request, accept, TRIPLES)
     is_browser = request.scope["kg_format"] is None and choose(accept, ("srj", "html", *TRIPLES)) == "html"
     if rows is None and triples is None and not is_browser:
@@ -187,10 +185,7 @@ def _format(request: Request, accept: str | None, formats: Sequence[str]) -> str
     if named := request.scope["kg_format"]:
         wanted = {"json": "srj"}.get(named, named)
         return wanted if wanted in formats else None
-    if found := choose(accept, formats):
-        return found
-    others = [part.partition(";")[0].strip().lower() for part in (accept or "").split(",")]
-    return next((format for format in formats for media in ALSO.get(format, ()) if media in others), None)
+    return choose(accept, formats)
 
 
 def _sheet(call: Call, text: str, lead: str) -> Sheet:
@@ -200,7 +195,7 @@ def _sheet(call: Call, text: str, lead: str) -> Sheet:
 
 def _describe(request: Request) -> Response:
     """Tell what this service can do, to programs as linked data and to people as an editor."""
-    format = choose(request.headers.get("accept"), ("ttl", "html"))
+    format = choose(joined(request.headers, "accept"), ("ttl", "html"))
     if format == "html":
         limits = service_of(request).limits
         lead = f"Up to {limits.timeout_s:g} seconds, {limits.rows:,} rows and {limits.body_mib} MiB for each query."

@@ -70,19 +70,20 @@ def home(request: Request) -> Response:
     return page(request, Sheet(TITLE, lead, fields=search, listings=[listing], links=links), ())
 
 
-def healthz(request: Request) -> Response:
+async def healthz(request: Request) -> Response:
     """Tell that the server answers."""
     return _health(request, "ok")
 
 
-def readyz(request: Request) -> Response:
+async def readyz(request: Request) -> Response:
     """Tell whether every route can be answered at once.
 
     Raises:
         UnavailableError: The processes that answer SPARQL are being started.
     """
     if not service_of(request).pool.is_ready:
-        raise UnavailableError("The processes that answer SPARQL are not started.")
+        service_of(request).pool.wake()
+        raise UnavailableError("The processes that answer SPARQL are being started.")
     return _health(request, "ok")
 
 

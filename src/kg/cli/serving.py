@@ -56,9 +56,8 @@ async def _serve(application: FastAPI, listening: socket.socket) -> None:
 
     from kg.api.patience import PatientProtocol
 
-    config = uvicorn.Config(
-        application, http=PatientProtocol, ws="none", lifespan="off", log_level="warning", access_log=False, server_header=False
-    )
+    config = uvicorn.Config(application, http=PatientProtocol, ws="none", lifespan="off", log_level="warning", access_log=False)
+    config.server_header, config.timeout_graceful_shutdown = False, 15
     loop, host = asyncio.get_running_loop(), application.state.host
     at_work: set[asyncio.Task[None]] = set()
     turn = asyncio.Lock()
