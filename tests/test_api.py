@@ -322,6 +322,16 @@ def test_nothing_can_be_written(client: TestClient, method: str) -> None:
         assert "GET" in answer.headers["allow"]
 
 
+def test_what_is_not_allowed_tells_what_is(client: TestClient) -> None:
+    assert client.put("/sparql").headers["allow"] == client.options("/sparql").headers["allow"] == "GET, HEAD, OPTIONS, POST"
+
+
+def test_a_part_is_not_cut_out_of_a_compressed_answer(client: TestClient) -> None:
+    answer = client.get("/static/page.css", headers={"Range": "bytes=0-99", "Accept-Encoding": "gzip"})
+    assert answer.status_code == 200
+    assert answer.text.startswith(":root")
+
+
 def test_every_answer_has_the_headers_that_keep_it_harmless(client: TestClient) -> None:
     for path in (*_paths(client), "/nothing", "/pledges?limit=0", "/sparql?query=nonsense"):
         for accept in (BROWSER, "*/*"):

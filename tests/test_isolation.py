@@ -1,6 +1,7 @@
 """Queries that never end, or take all memory, are ended by the kernel, and who asked is told why."""
 
 import os
+import resource
 import signal
 import socket
 import time
@@ -224,3 +225,69 @@ def test_a_store_that_cannot_be_loaded_is_told(store: Embedded, tmp_path: Path) 
     (tmp_path / "quads.nq").write_text("nonsense")
     with pytest.raises(UnavailableError, match="cannot be read"):
         Pool(store, LIMITS, tmp_path / "quads.nq").start()
+
+
+def test_a_process_that_dies_while_it_loads_is_told_at_once(store: Embedded, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kg.isolation.LOADER", "raise SystemExit(9)")
+    started = time.monotonic()
+    with pytest.raises(UnavailableError, match="could not be started"):
+        Pool(store, LIMITS).start()
+    assert time.monotonic() - started < 5
+
+
+def test_the_process_that_loads_is_missed_without_a_question(store: Embedded) -> None:
+    with Pool(store, LIMITS) as pool:
+        before = _settle(pool)
+        assert pool._process
+        _kill(pool._process.pid)
+        for _ in range(100):
+            if pool.is_ready and set(_settle(pool)).isdisjoint(before):
+                break
+            time.sleep(0.05)
+        with pytest.raises(LimitError, match="longer than 1 seconds"):
+            _ask(pool, next(iter(RUNAWAYS.values())))
+
+
+def test_a_process_that_loads_and_is_stopped_is_started_anew(store: Embedded, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kg.isolation.GRACE_S", 0.5)
+    with Pool(store, LIMITS) as pool:
+        workers = _settle(pool)
+        assert pool._process
+        os.kill(pool._process.pid, signal.SIGSTOP)
+        for pid in workers:
+            os.kill(pid, signal.SIGKILL)
+        time.sleep(0.2)
+        for _ in range(40):
+            try:
+                assert _ask(pool, "ASK {}")
+                break
+            except UnavailableError:
+                time.sleep(0.1)
+        else:
+            raise AssertionError("it is not started anew")
+
+
+def test_a_worker_may_have_any_descriptor(store: Embedded) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 4096) if hard > 0 else 4096, hard))
+    taken = [os.dup(0) for _ in range(1100)]
+    try:
+        with Pool(store, LIMITS) as pool:
+            assert [_ask(pool, "ASK {}") for _ in range(3)] == [b'{"head":{},"boolean":true}'] * 3
+            assert pool._idle[0].channel.fileno() > 1024
+    finally:
+        for number in taken:
+            os.close(number)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_nothing_is_imported_from_the_folder_where_it_is_started(store: Embedded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "json.py").write_text("raise SystemExit(9)")
+    monkeypatch.chdir(tmp_path)
+    with Pool(store, LIMITS) as pool:
+        assert _ask(pool, "ASK {}")
+
+
+def test_a_query_that_ends_the_parser_is_the_fault_of_the_query(store: Embedded) -> None:
+    with Pool(store, Limits(timeout_s=30, workers=1)) as pool, pytest.raises(QueryError):
+        _ask(pool, "SELECT * {" + "UNION".join(["{}"] * 13_000) + "}")

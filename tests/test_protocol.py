@@ -287,3 +287,39 @@ def test_a_browser_gets_an_editor_and_a_table_or_the_line_of_the_error(client: T
     wrong = client.get("/sparql", params={"query": "SELECT ?x {\n ?x a"}, headers=browser)
     assert wrong.status_code == 400
     assert "at line 2" in wrong.text
+
+
+def test_an_etag_is_that_of_a_get(client: TestClient) -> None:
+    first = client.post("/sparql", content="ASK {}", headers=DIRECT)
+    assert "etag" not in first.headers
+    tag = client.get("/sparql", params={"query": "ASK {}"}).headers["etag"]
+    other = client.post("/sparql", content="ASK { ?x a kg:Nothing }", headers=DIRECT | {"If-None-Match": tag})
+    assert (other.status_code, other.json()["boolean"]) == (200, False)
+
+
+@pytest.mark.parametrize(
+    ("accepts", "kind"),
+    [
+        (["application/json, text/csv;q=0.1"], "application/sparql-results+json"),
+        (["application/json;q=0, text/csv"], "text/csv"),
+        (["image/png", "text/csv"], "text/csv"),
+    ],
+)
+def test_every_wish_counts_with_its_weight(client: TestClient, accepts: list[str], kind: str) -> None:
+    request = client.build_request("GET", "/sparql", params={"query": "ASK {}"})
+    del request.headers["Accept"]
+    headers = [*request.headers.raw, *((b"accept", accept.encode()) for accept in accepts)]
+    answer = client.get("/sparql", params={"query": "ASK {}"}, headers=headers)
+    assert answer.headers["content-type"].startswith(kind)
+
+
+@pytest.mark.parametrize("query", ["SELECT (RAND#x\n() AS ?x) {}", "SELECT (STRUUID#a\n() AS ?x) {}"])
+def test_a_comment_does_not_hide_what_changes_by_itself(client: TestClient, query: str) -> None:
+    assert client.get("/sparql", params={"query": query}).headers["cache-control"] == "no-store"
+
+
+def test_a_prefix_in_a_comment_hides_no_graph(client: TestClient) -> None:
+    hidden = "PREFIX g: <urn:evil:> SELECT * # PREFIX g: <https://w3id.org/kg-commitments/graph/>\n FROM g:entities { ?s ?p ?o }"
+    assert "urn:evil:entities" in client.get("/sparql", params={"query": hidden}).json()["detail"]
+    based = "BASE <https://w3id.org/kg-commitments/graph/> SELECT (COUNT(*) AS ?n) FROM <entities> { ?s ?p ?o }"
+    assert _count(client.get("/sparql", params={"query": based}).content) == _in_graph(ENTITIES_GRAPH)

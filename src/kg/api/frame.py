@@ -72,7 +72,7 @@ class Frame:
         self.host = host
         self.router = router
         self.room = asyncio.Semaphore(AT_ONCE)
-        self.waiting = 0
+        self.present = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request; anything else goes on to the application."""
@@ -101,22 +101,20 @@ class Frame:
             return found
         if scope["path"].endswith(FREE):
             return await self._make(scope, receive, service, gzipped, key)
-        if self.room.locked() and self.waiting >= WAITING:
+        if self.present >= AT_ONCE + WAITING:
             return _busy()
-        self.waiting += 1
+        self.present += 1
         try:
-            await asyncio.wait_for(self.room.acquire(), PATIENCE_S)
+            async with asyncio.timeout(PATIENCE_S) as patience, self.room:
+                patience.reschedule(None)
+                # Who waited may have waited for the same.
+                if is_read and (found := service.answers.get(key)):
+                    return found
+                return await self._make(scope, receive, service, gzipped, key)
         except TimeoutError:
             return _busy()
         finally:
-            self.waiting -= 1
-        try:
-            # Who waited may have waited for the same.
-            if is_read and (found := service.answers.get(key)):
-                return found
-            return await self._make(scope, receive, service, gzipped, key)
-        finally:
-            self.room.release()
+            self.present -= 1
 
     async def _make(self, scope: Scope, receive: Receive, service: Service, gzipped: bool, key: bytes) -> Stored:
         is_read = scope["method"] == "GET"
