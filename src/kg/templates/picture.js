@@ -95,7 +95,7 @@ readColours();
 const dots = new vis.DataSet(), lines = new vis.DataSet();
 const network = new vis.Network($("stage"), { nodes: dots, edges: lines }, {
   physics: false, autoResize: true,
-  interaction: { hover: nodes.length <= 2000, keyboard: false, hideEdgesOnDrag: edges.length > 3000, hideEdgesOnZoom: edges.length > 3000, tooltipDelay: 1e9, selectConnectedEdges: false },
+  interaction: { hover: nodes.length <= 1000, keyboard: false, hideEdgesOnDrag: edges.length > 3000, hideEdgesOnZoom: edges.length > 3000, tooltipDelay: 1e9, selectConnectedEdges: false },
   nodes: { borderWidth: 1.5, borderWidthSelected: 1.5 },
   edges: { smooth: false, width: 1, hoverWidth: 0, selectionWidth: 0.4, color: { color: colours.line, highlight: colours.tie, hover: colours.tie }, arrows: { to: { enabled: edges.length <= 6000, scaleFactor: 0.45 } } },
 });
