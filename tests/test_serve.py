@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from http.client import HTTPConnection
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
@@ -228,3 +229,18 @@ def test_a_head_that_is_too_long_or_no_http_is_refused(serve: Serve) -> None:
             except ConnectionError:
                 pass
     assert server.get("/healthz")[0] == 200
+
+
+def test_a_reader_that_does_not_read_delays_the_stop_but_does_not_prevent_it(serve: Serve) -> None:
+    server = serve()
+    query = "SELECT * { ?a rdfs:label ?b . ?c rdfs:label ?d . ?e rdfs:label ?f } LIMIT 20000"
+    with socket.socket() as idle:
+        idle.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        idle.connect(("127.0.0.1", server.port))
+        idle.sendall(f"GET /sparql.json?query={quote(query)} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        assert b" 200 " in idle.recv(100)
+        started = time.monotonic()
+        server.process.send_signal(signal.SIGTERM)
+        said = server.process.communicate(timeout=40)[1].decode()
+        assert (server.process.returncode, said.splitlines()[-1]) == (0, "kg: stopped.")
+        assert 5 < time.monotonic() - started < 30, "it waits for the reader, and then no longer"

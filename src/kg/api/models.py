@@ -134,14 +134,9 @@ class Entity(Model):
     snapshot: str
 
 
-class Node(Model):
-    """A node of the network."""
+class Told(Model):
+    """What a node or an edge tells about itself in the network, where it is known."""
 
-    id: Id = Field(examples=["pledge:publictechnology-first-speech-fund"])
-    class_name: str = Field(alias="class", examples=["Pledge"])
-    label: str
-    kind: str | None = None
-    network_degree: int = Field(description="edges in the whole network")
     strength: str | None = None
     polarity: str | None = None
     condition: str | None = None
@@ -155,19 +150,29 @@ class Node(Model):
     date: str | None = None
     earliest: str | None = None
     latest: str | None = None
-    money: str | None = Field(None, description="as text; the figures are total_low and total_high")
     quantity: str | None = None
+    conflict: str | None = None
+    absence: str | None = None
+
+
+class Node(Told):
+    """A node of the network."""
+
+    id: Id = Field(examples=["pledge:publictechnology-first-speech-fund"])
+    class_name: str = Field(alias="class", examples=["Pledge"])
+    label: str
+    kind: str | None = None
+    network_degree: int = Field(description="edges in the whole network")
+    money: str | None = Field(None, description="as text; the figures are total_low and total_high")
     total_low: int | float | str | None = Field(None, description="the least it comes to")
     total_high: int | float | str | None = Field(None, description="the most it comes to; missing where the end is open")
     unit: str | None = None
     counted_in: str | None = Field(None, description="the pledge whose total counts this one already")
-    conflict: str | None = None
-    absence: str | None = None
     ods_code: str | None = None
     wikidata: str | None = None
 
 
-class Edge(Model):
+class Edge(Told):
     """A directed edge of the network, with the fact and the passages that prove it."""
 
     source: Id = Field(description="where it starts")
@@ -183,23 +188,7 @@ class Edge(Model):
     ended_by: str | None = None
     passages: str | None = Field(None, description="short forms, parted by blanks")
     link: str | None = Field(None, description="opens the public page at the first passage")
-    strength: str | None = None
-    polarity: str | None = None
-    condition: str | None = None
-    purpose: str | None = None
-    hedge: str | None = None
-    gloss: str | None = None
-    status: str | None = None
-    position: int | str | None = None
-    mark: str | None = None
-    capacity: str | None = None
-    date: str | None = None
-    earliest: str | None = None
-    latest: str | None = None
     money: str | None = Field(None, description="as text, so that nobody adds up edges")
-    quantity: str | None = None
-    conflict: str | None = None
-    absence: str | None = None
 
 
 class Cut(Model):

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
+import struct
+import termios
 from typing import Any
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 HEAD_S = 15
 """Within how many seconds of the first byte, or of the connection, the head of a request must be there."""
-
 
 READ_S = 20
 """Within how many seconds a client must read at least something of an answer."""
@@ -37,7 +39,7 @@ class PatientProtocol(H11Protocol):
     def pause_writing(self) -> None:
         """Begin to watch a client that reads more slowly than it is written to."""
         super().pause_writing()
-        self._watch(self.transport.get_write_buffer_size())
+        self._watch(self._outstanding())
 
     def resume_writing(self) -> None:
         """It has read."""
@@ -53,9 +55,19 @@ class PatientProtocol(H11Protocol):
             self._reading.cancel()
             self._reading = None
 
+    def _outstanding(self) -> int:
+        """Return how many bytes the client has not taken: those that wait here, and those that wait in the kernel."""
+        waiting = int(self.transport.get_write_buffer_size())
+        try:
+            # TIOCOUTQ is SIOCOUTQ on Linux; where the kernel does not tell, what waits here has to do.
+            queued = fcntl.ioctl(self.transport.get_extra_info("socket").fileno(), termios.TIOCOUTQ, b"\0\0\0\0")
+        except OSError:
+            return waiting
+        return waiting + int(struct.unpack("i", queued)[0])
+
     def _look(self, before: int) -> None:
         """Cut the connection if nothing was read meanwhile."""
-        size = self.transport.get_write_buffer_size()
+        size = self._outstanding()
         if size >= before:
             self.transport.abort()
         else:
