@@ -25,6 +25,7 @@ from kg.network import neighbours, read_network, subgraph
 from kg.paths import find_paths
 from kg.queries import get_query, query_names
 from kg.store import Embedded
+from kg.vocab import prologue
 
 BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,*/*;q=0.8"
 LISTS = ["/pledges", "/events", "/sources", "/queries", "/entities", *(f"/queries/{name}" for name in query_names())]
@@ -491,3 +492,13 @@ def test_the_application_can_be_mounted_in_another(app: FastAPI) -> None:
         assert link.startswith("/kg/"), link
         assert client.get(link).status_code == 200, link
     assert client.get("/kg/id/person/matt-hancock", follow_redirects=False).headers["location"] == "/kg/entities/person/matt-hancock"
+
+
+def test_a_long_page_of_things_with_long_names_has_all_its_labels() -> None:
+    long = "a" * 300
+    lines = (f"programme:{long}-{number} a kg:Programme ; rdfs:label 'Programme {number}' .\n" for number in range(1000))
+    store = Embedded.from_quads(ox.parse(prologue() + "".join(lines), format=ox.RdfFormat.TURTLE))
+    client = TestClient(create_app(store))
+    found = client.get("/entities?limit=1000").json()
+    assert (found["total"], len(found["labels"])) == (1000, 1000)
+    assert client.get("/entities?limit=1000", headers={"accept": "text/turtle"}).text.count("rdfs:label") == 1000

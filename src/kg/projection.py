@@ -19,7 +19,7 @@ from kg.elements import Plain, to_plain
 from kg.errors import CallError, QueryError
 from kg.resources import shipped
 from kg.store import Embedded, Value, is_thing, to_python
-from kg.vocab import expand, to_iri
+from kg.vocab import expand, listed, to_iri
 
 if TYPE_CHECKING:
     import pyoxigraph as ox
@@ -173,10 +173,9 @@ def node_rows(store: Embedded, projection: Projection, ends: set[str]) -> Iterat
             missing.discard(str(id))
             yield _node_row(id, class_name, label, kind)
     known: dict[str, NodeRow] = {}
-    for chunk in chunks(sorted(missing), 200):
-        listed = " ".join(f"<{to_iri(id)}>" for id in chunk)
+    for some in listed(map(to_iri, sorted(missing))):
         for id, class_name, label in store.rows(
-            f"SELECT ?id ?class ?label WHERE {{ VALUES ?id {{ {listed} }} ?id a ?class OPTIONAL {{ ?id rdfs:label ?label }} }} ORDER BY ?id"
+            f"SELECT ?id ?class ?label WHERE {{ VALUES ?id {{ {some} }} ?id a ?class OPTIONAL {{ ?id rdfs:label ?label }} }} ORDER BY ?id"
         ):
             known.setdefault(str(id), _node_row(id, class_name, label, None))
     for id in sorted(missing):
@@ -234,6 +233,6 @@ def triples_of(store: Embedded, ids: Sequence[str]) -> list[ox.Triple]:
     """Return all that a graph says of some things, with their values, identifiers and passages."""
     query = _text("triples")
     found: list[ox.Triple] = []
-    for chunk in chunks([iri for id in ids if (iri := expand(id))], 200):
-        found += store.construct(query.replace("(UNDEF)", " ".join(f"(<{iri}>)" for iri in chunk)))
+    for some in listed(iri for id in ids if (iri := expand(id))):
+        found += store.construct(query.replace("UNDEF", some))
     return found

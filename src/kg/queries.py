@@ -29,7 +29,7 @@ from kg.resources import shipped
 from kg.snapshots import Snapshot, open_snapshot
 from kg.store import Embedded, Rows, Triples, Value
 from kg.table import Table
-from kg.vocab import CODE, ID, KG, RDFS, XSD, expand, shorten, suggest
+from kg.vocab import CODE, ID, KG, RDFS, XSD, expand, listed, shorten, suggest
 
 if TYPE_CHECKING:
     import rdflib
@@ -271,14 +271,9 @@ class Graph:
             >>> kg.open().labels(["person:matt-hancock", 7])
             {'person:matt-hancock': 'Matt Hancock'}
         """
-        things = {value: iri for value in values if isinstance(value, str) and (iri := expand(value))}
-        if not things:
-            return {}
-        listed = " ".join(f"<{iri}>" for iri in sorted(things.values()))
-        return {
-            id: str(label)
-            for id, label in self.store.select(f"SELECT ?id ?label WHERE {{ VALUES ?id {{ {listed} }} ?id <{RDFS}label> ?label }}")
-        }
+        iris = sorted({iri for value in values if isinstance(value, str) and (iri := expand(value))})
+        queries = (f"SELECT ?id ?label WHERE {{ VALUES ?id {{ {some} }} ?id <{RDFS}label> ?label }}" for some in listed(iris))
+        return {id: str(label) for query in queries for id, label in self.store.select(query)}
 
     def find(self, text: str, *, limit: int = 10) -> list[Match]:
         """Return the things whose names are nearest to a text, the best first."""

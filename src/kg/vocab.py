@@ -7,7 +7,7 @@ Three spellings mean one thing: the IRI, the short form `<class>:<slug>` of a th
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 
 BASE = "https://w3id.org/kg-commitments/"
@@ -114,6 +114,25 @@ def to_iri(short: str) -> str:
     if short.startswith("kg:"):
         return KG + short[3:]
     return expand(short) or (short if ":" in short else CODE + short)
+
+
+def listed(iris: Iterable[str], most: int = 50_000) -> Iterator[str]:
+    """Yield the IRIs as rows of `VALUES`, in texts of some length at most, so that no query becomes too long.
+
+    Example:
+        >>> list(listed(["https://example.org/a", "https://example.org/b"], most=30))
+        ['<https://example.org/a>', '<https://example.org/b>']
+    """
+    rows: list[str] = []
+    length = 0
+    for row in (f"<{iri}>" for iri in iris):
+        if rows and length + len(row) > most:
+            yield " ".join(rows)
+            rows, length = [], 0
+        rows.append(row)
+        length += len(row) + 1
+    if rows:
+        yield " ".join(rows)
 
 
 def prologue() -> str:

@@ -97,20 +97,19 @@ def next_page(request: Request, total: int, limit: int, offset: int) -> str | No
     return f"{request.scope['path']}{suffix}?{urlencode([*pairs, ('limit', limit), ('offset', offset + limit)])}"
 
 
-def answer_list(request: Request, rows: Rows, sheet: Sheet, *, limit: int, offset: int, shown: Sequence[str] = ()) -> Response:
+def answer_list(request: Request, part: Rows, sheet: Sheet, *, total: int, limit: int, offset: int, shown: Sequence[str] = ()) -> Response:
     """Return one page of rows in the format that is wanted.
 
     Args:
         request: The request.
-        rows: All of them.
+        part: The rows of the page.
         sheet: The page of a browser, to which the table is added.
+        total: How many rows there are in all.
         limit: Rows on the page.
         offset: Rows before it.
         shown: The columns that a browser shows; without any, all.
     """
     format = format_of(request, LIST_FORMATS)
-    total = len(rows)
-    part = Rows(rows.columns, rows.rows[offset : offset + limit])
     following = next_page(request, total, limit, offset)
     headers = {"X-Total-Count": str(total), **({"Link": f'<{following}>; rel="next"'} if following else {})}
     if format == "csv":

@@ -18,6 +18,7 @@ from kg.api.pages import Field as FormField
 from kg.api.pages import Sheet
 from kg.queries import Graph, Param, Query, get_query, query_names
 from kg.store import Rows, Value
+from kg.vocab import RDFS, expand, listed
 
 
 class Paged(BaseModel):
@@ -35,7 +36,9 @@ class Wanted(Paged):
     class_name: str | None = Field(
         None, alias="class", max_length=100, description="only of this class, such as Pledge", examples=["Pledge"]
     )
-    q: str | None = Field(None, max_length=200, description="a name; typing errors are forgiven", examples=["matt hancok"])
+    q: str | None = Field(
+        None, max_length=200, description="a name; typing errors are forgiven, and the 1,000 nearest are found", examples=["matt hancok"]
+    )
 
 
 PYTHON: dict[str, Any] = {"date": Day, "boolean": bool}
@@ -90,7 +93,8 @@ def _handler(query: Query, model: type[Paged]) -> Callable[..., Response]:
             FormField(param.name, param.doc, shown[param.name], kind="date" if param.type == "date" else "text") for param in query.params
         ]
         sheet = Sheet(query.summary, query.description, fields=fields, links=[("The query", f"/sparql?query={quote(query.text)}")])
-        return answer_list(request, rows, sheet, limit=params.limit, offset=params.offset, shown=query.table)
+        part = rows.page(params.offset, params.limit)
+        return answer_list(request, part, sheet, total=rows.total, limit=params.limit, offset=params.offset, shown=query.table)
 
     ask.__annotations__["params"] = Annotated[model, Params()]
     return ask
@@ -104,7 +108,7 @@ def list_queries(request: Request, params: Annotated[Paged, Params()]) -> Respon
         links = [(query.summary, f"/queries/{query.name}") for query in found]
         if format_of(request, ("json", "html", "csv")) == "html":
             return page(request, Sheet("Questions", "Every question that can be asked by name.", links=links), ("json", "csv"))
-        return answer_list(request, rows, Sheet(""), limit=MAX_LIMIT, offset=0)
+        return answer_list(request, rows, Sheet(""), total=len(rows), limit=MAX_LIMIT, offset=0)
     part = found[params.offset : params.offset + params.limit]
     following = next_page(request, len(found), params.limit, params.offset)
     counts = {"total": len(found), "limit": params.limit, "offset": params.offset, "next": following, "truncated": following is not None}
@@ -125,22 +129,31 @@ def _question(query: Query) -> dict[str, Any]:
 
 def list_entities(request: Request, params: Annotated[Wanted, Params()]) -> Response:
     """List the things, by class, or find them by a name."""
-    service = service_of(request)
-    rows = service.rows("entities", {"class": params.class_name})
-    cells: list[tuple[str, Value, str, str | None, float | None]]
+    graph, first, last = service_of(request).graph, params.offset, params.offset + params.limit
     if params.q:
-        classes = {str(id): (class_name, label) for id, class_name, label in rows}
-        found = [match for match in service.graph.find(params.q, limit=MAX_LIMIT) if match.id in classes]
-        cells = [(match.id, classes[match.id][0], match.label, match.name, round(match.score, 1)) for match in found]
+        found = _find(graph, params.q, params.class_name)
+        total, cells = len(found), found[first:last]
     else:
-        cells = [(str(id), class_name, str(label), None, None) for id, class_name, label in rows]
+        everything = service_of(request).rows("entities", {"class": params.class_name})
+        total = everything.total
+        cells = [(id, class_name, label, None, None) for id, class_name, label in everything.page(first, params.limit)]
     named = tuple((id, str(class_name).removeprefix("kg:"), *rest) for id, class_name, *rest in cells)
-    answer = Rows(("id", "class", "label", "name", "score"), named)
     fields = [
         FormField("q", "Name", params.q or "", kind="search"),
-        FormField("class", "Class", params.class_name or "", choices=service.graph.table().classes),
+        FormField("class", "Class", params.class_name or "", choices=graph.table().classes),
     ]
-    sheet = Sheet("Things", "Search by name, or choose a class.", fields=fields)
-    return answer_list(
-        request, answer, sheet, limit=params.limit, offset=params.offset, shown=("id", "class", "name") if params.q else ("id", "class")
-    )
+    sheet, shown = Sheet("Things", "Search by name, or choose a class.", fields=fields), ("id", "class", *(["name"] if params.q else []))
+    part = Rows(("id", "class", "label", "name", "score"), named)
+    return answer_list(request, part, sheet, total=total, limit=params.limit, offset=params.offset, shown=shown)
+
+
+def _find(graph: Graph, text: str, class_name: str | None) -> list[tuple[Value, ...]]:
+    """Return id, class, label, name and score of what is found, the best first."""
+    terms = graph.terms(get_query("entities"), {"class": class_name})
+    only = f"FILTER EXISTS {{ ?class_name <{RDFS}subClassOf>* {terms['class']} }}" if terms else ""
+    found = {match.id: match for match in graph.find(text, limit=MAX_LIMIT)}
+    known: dict[Value, tuple[Value, Value]] = {}
+    for some in listed(str(expand(id)) for id in found):
+        query = f"SELECT ?id ?class_name ?label WHERE {{ VALUES ?id {{ {some} }} ?id a ?class_name ; <{RDFS}label> ?label {only} }}"
+        known |= {id: (class_name, label) for id, class_name, label in graph.store.select(query)}
+    return [(id, *known[id], match.name, round(match.score, 1)) for id, match in found.items() if id in known]

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import pickle
+import zlib
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import islice
 from threading import BoundedSemaphore, Lock, Thread
 from typing import Any, Generic, TypeVar
 
@@ -13,7 +16,7 @@ from kg.errors import BusyError
 from kg.isolation import Limits, Pool
 from kg.queries import Graph, get_query
 from kg.resources import release
-from kg.store import Rows
+from kg.store import Rows, Value, to_python
 from kg.vocab import OWL
 
 V = TypeVar("V")
@@ -21,8 +24,11 @@ V = TypeVar("V")
 CACHED_BYTES = 64 * 1024 * 1024
 """How many bytes of answers are kept."""
 
-CACHED_CELLS = 500_000
-"""How many cells of rows are kept, so that the next page need not be asked for again."""
+KEPT_BYTES = 64 * 1024 * 1024
+"""How many bytes of packed rows are kept, so that the next page need not be asked for again."""
+
+PART = 500
+"""How many rows are packed together."""
 
 AT_ONCE = 4
 """How many questions of the catalogue are asked at a time; the others wait."""
@@ -77,6 +83,45 @@ class Stored:
     etag: str
 
 
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """All rows of an answer, packed so that many answers fit into memory, and a page of one is opened by itself.
+
+    Example:
+        >>> packed = Packed.of(("n",), iter([(1,), (2,), (3,)]))
+        >>> packed.total, packed.page(1, 1), list(packed)
+        (3, Rows(columns=('n',), rows=((2,),)), [{'n': 1}, {'n': 2}, {'n': 3}])
+    """
+
+    columns: tuple[str, ...]
+    total: int
+    parts: tuple[bytes, ...]
+
+    @classmethod
+    def of(cls, columns: tuple[str, ...], rows: Iterator[tuple[Value, ...]]) -> Packed:
+        """Pack rows."""
+        parts, total = [], 0
+        while part := tuple(islice(rows, PART)):
+            parts.append(zlib.compress(pickle.dumps(part), 1))
+            total += len(part)
+        return cls(columns, total, tuple(parts))
+
+    def page(self, offset: int, limit: int) -> Rows:
+        """Return some rows."""
+        first = offset // PART
+        opened = [row for part in self.parts[first : (offset + limit - 1) // PART + 1] for row in _unpack(part)]
+        return Rows(self.columns, tuple(opened[offset - first * PART :][:limit]))
+
+    def __iter__(self) -> Iterator[dict[str, Value]]:
+        """Yield a record for each row."""
+        return (dict(zip(self.columns, row, strict=True)) for part in self.parts for row in _unpack(part))
+
+
+def _unpack(part: bytes) -> tuple[tuple[Value, ...], ...]:
+    rows: tuple[tuple[Value, ...], ...] = pickle.loads(zlib.decompress(part))  # noqa: S301 # this process has written it
+    return rows
+
+
 @dataclass
 class Service:
     """One snapshot that is being served.
@@ -98,7 +143,7 @@ class Service:
         self.renew_pool()
         self.answers: Cache[Stored] = Cache(CACHED_BYTES, lambda stored: len(stored.body) + 1000)
         self._room = BoundedSemaphore(AT_ONCE)
-        self._rows: Cache[Rows] = Cache(CACHED_CELLS, lambda rows: len(rows) * len(rows.columns) + 10)
+        self._rows: Cache[Packed] = Cache(KEPT_BYTES, lambda rows: sum(map(len, rows.parts)) + 1000)
 
     def renew_pool(self) -> None:
         """Have processes for free-form queries that are not started yet; a pool that was closed is not opened again."""
@@ -130,7 +175,7 @@ class Service:
         self.graph.table()
         self.pool.start()
 
-    def rows(self, name: str, params: Mapping[str, Any]) -> Rows:
+    def rows(self, name: str, params: Mapping[str, Any]) -> Packed:
         """Return all rows of a query of the catalogue, which are kept for the next page.
 
         Raises:
@@ -147,7 +192,8 @@ class Service:
         try:
             # Who waited may have waited for the same.
             if (found := self._rows.get(key)) is None:
-                found = self.graph.store.select(text)
+                columns, terms = self.graph.store.solutions(text)
+                found = Packed.of(columns, (tuple(map(to_python, row)) for row in terms))
                 self._rows.put(key, found)
         finally:
             self._room.release()

@@ -201,12 +201,12 @@ def get_source(request: Request, slug: Slug) -> Response:
     """Tell what a source is, which of it is no article, and how many facts it tells."""
     service, id = service_of(request), f"source:{slug}"
     service.graph.require(id, "Source")
-    row = next(row for row in service.rows("sources", {}).to_dicts() if row["source"] == id)
+    row = next(row for row in service.rows("sources", {}) if row["source"] == id)
     format = format_of(request, LIST_FORMATS)
     if format in ("ttl", "jsonld"):
         return triples(request, [id], format)
     furniture: dict[tuple[Any, ...], list[str]] = {}
-    for region in service.rows("furniture", {"source": id}).to_dicts():
+    for region in service.rows("furniture", {"source": id}):
         furniture.setdefault((region["start"], region["end"], region["kind"]), []).extend([str(region["holds"])] if region["holds"] else [])
     if format == "json":
         told = {"id": id, **{name: to_plain(value) if value is not None else None for name, value in row.items() if name != "source"}}
