@@ -7,7 +7,7 @@ session and asked twice: in Oxigraph, as users do, and in rdflib's own evaluator
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
@@ -20,7 +20,7 @@ import yaml
 
 import kg
 from kg import build
-from kg.queries import VALUES_LINE, Query, get_query, query_names, read_query
+from kg.queries import HINT_LINE, VALUES_LINE, Param, Query, get_query, query_names, read_query
 from kg.resources import shipped
 from kg.snapshots import Snapshot
 from kg.store import Embedded, to_lines
@@ -182,3 +182,41 @@ def test_a_file_runs_unchanged(path: Path, shipped_graph: Engines) -> None:
     answer = shipped_graph.graph.store.engine.query(path.read_text("utf-8"), use_default_graph_as_union=True)
     assert isinstance(answer, ox.QuerySolutions)
     assert next(answer, None) is not None
+
+
+SELECTIVE = [(name, param.name) for name in query_names() for param in get_query(name).params if param.type == "iri"]
+
+
+def _some(graph: kg.Graph, query: Query, param: Param, count: int = 60) -> list[str]:
+    """Some things that a parameter can be: of those that the answer names, and of all of the class."""
+    name = None if param.class_name in (None, "Node") else f"kg:{param.class_name}"
+    ids = [str(row[0]) for row in graph.query("entities", **{"class": name})]
+    named = {str(value) for row in graph.query(query.name) for value in row}
+    found = [id for id in ids if id in named]
+    return [*found[:: max(1, len(found) // count)], *ids[:: max(1, len(ids) // count)]]
+
+
+@pytest.mark.parametrize(("name", "param"), SELECTIVE)
+def test_a_hint_makes_a_question_faster_and_changes_no_answer(name: str, param: str, shipped_graph: Engines) -> None:
+    query, graph = get_query(name), shipped_graph.graph
+    assert param in {hint for _, hint, _ in HINT_LINE.findall(query.text)}, "a thing that is given is where the engine should begin"
+    (wanted,) = (one for one in query.params if one.name == param)
+    bare = replace(query, text=HINT_LINE.sub("", query.text))
+    answered = 0
+    for id in _some(graph, query, wanted):
+        terms = graph.terms(query, {param: id})
+        rows = graph.store.select(query.bind(terms)).rows
+        assert rows == graph.store.select(bare.bind(terms)).rows, id
+        answered += len(rows) > 0
+    assert answered, "of none of these is anything said"
+
+
+def test_a_hint_is_for_a_parameter_and_is_a_comment_until_it_is_given() -> None:
+    query = get_query("links")
+    assert "#?entity" in query.bind({"source": "<https://example.org/s>"})
+    bound = query.bind({"entity": "<https://example.org/e>"})
+    assert "{ ?link kg:from <https://example.org/e> } UNION" in bound
+    assert "?start_id = ?entity" in bound, "the filter is what decides"
+    for name in query_names():
+        known = {param.name for param in get_query(name).params}
+        assert {hint for _, hint, _ in HINT_LINE.findall(get_query(name).text)} <= known

@@ -38,6 +38,7 @@ _OPENING = Lock()
 """Two threads that want a table make it once."""
 
 VALUES_LINE = re.compile(r"VALUES \(([^)]*)\) \{ \(([^)]*)\) \}")
+HINT_LINE = re.compile(r"^( +)#\?(\w+) (.+)$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +77,16 @@ class Query:
     note: str = ""
 
     def bind(self, terms: Mapping[str, str]) -> str:
-        """Return the query with terms in SPARQL syntax in place of UNDEF."""
+        """Return the query with terms in SPARQL syntax in place of UNDEF, and with the hints for what is given."""
         if not terms:
             return self.text
         row = " ".join(terms.get(param.name, "UNDEF") for param in self.params)
-        return VALUES_LINE.sub(lambda match: f"VALUES ({match[1]}) {{ ({row}) }}", self.text, count=1)
+        text = VALUES_LINE.sub(lambda match: f"VALUES ({match[1]}) {{ ({row}) }}", self.text, count=1)
+        return HINT_LINE.sub(lambda match: match[1] + _hint(match[3], match[2], terms) if match[2] in terms else match[0], text)
+
+
+def _hint(pattern: str, name: str, terms: Mapping[str, str]) -> str:
+    return re.sub(rf"\?{name}\b", lambda _: terms[name], pattern)
 
 
 def read_query(path: Path) -> Query:
