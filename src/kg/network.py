@@ -5,7 +5,7 @@ What counts as a node or an edge is said in `sparql/network/`, not here. An edge
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from heapq import nsmallest
 from pathlib import Path
@@ -223,6 +223,43 @@ def subgraph(
         >>> len(found.nodes), found.reached
         (26, (1, 25))
     """
+    found = reach(graph, seeds, depth=depth, filters=filters, max_nodes=max_nodes, projection=projection)
+    edges = found.table.edges(found.numbers, found.filters)
+    return Network(found.table.nodes(found.numbers), edges, found.reached, found.kept, _undated(edges, found.filters))
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """What a subgraph consists of, before anything of it is read.
+
+    Args:
+        table: Where it can be read.
+        numbers: The nodes.
+        filters: The filters of the edges among them.
+        reached, kept: As in `Network`.
+    """
+
+    table: Table
+    numbers: Collection[int]
+    filters: Filters
+    reached: tuple[int, ...]
+    kept: tuple[int, ...]
+
+
+def reach(
+    graph: Graph,
+    seeds: Sequence[str],
+    *,
+    depth: int = 1,
+    filters: Filters = OPEN,
+    max_nodes: int | None = None,
+    projection: Path | str | None = None,
+) -> Reach:
+    """Return which nodes a subgraph has, as `subgraph` says.
+
+    Raises:
+        NotFoundError, CallError: As for `subgraph`.
+    """
     require_bound("depth", depth, 1, MAX_DEPTH)
     if isinstance(seeds, str) or not seeds:
         raise CallError("A subgraph needs a list of seeds, at least one, such as [person:matt-hancock].")
@@ -233,10 +270,7 @@ def subgraph(
         require_bound("limit of nodes", max_nodes, len(start))
     levels = list(_levels(table, start, wanted, depth))
     kept = list(_cut(levels, max_nodes))
-    chosen = set().union(*kept)
-    edges = table.edges(chosen, replace(wanted, classes=frozenset()))
-    counts = tuple(map(len, levels)), tuple(map(len, kept))
-    return Network(table.nodes(chosen), edges, *counts, _undated(edges, wanted))
+    return Reach(table, set().union(*kept), replace(wanted, classes=frozenset()), tuple(map(len, levels)), tuple(map(len, kept)))
 
 
 def _levels(table: Table, start: set[int], filters: Filters, depth: int) -> Iterator[set[int]]:

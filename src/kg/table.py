@@ -11,11 +11,12 @@ from functools import cached_property, lru_cache
 from heapq import nlargest
 from math import log, sqrt
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 
 import orjson
 
-from kg.elements import NOTHING, OPEN, Edge, Filters, Node, Passage, Plain, Proof, Told
+from kg.elements import NOTHING, OPEN, TOTALS, Edge, Filters, Node, Passage, Plain, Proof, Told
 from kg.errors import DataError
 from kg.names import Match, Name, fold, search
 from kg.projection import Projection
@@ -24,6 +25,12 @@ from kg.tablefile import fill, is_whole, to_meta
 
 _LIST = "(SELECT value FROM json_each(?))"
 _EDGES = "SELECT number, start, end, relation, fact, source, inferred, known_by, ended_by, attributes FROM edge"
+
+_OWN = "',' || trim(json_patch('{' || ifnull(proof.ready, '') || '}', found.attributes), '{}')"
+"""An edge that a projection tells more of than its fact does: both in one record."""
+
+CONNECTIONS = 4
+"""How many threads read a file at a time; one connection answers one question at a time."""
 
 MAPPED_BYTES = 2**30
 """How much of the file is read through the page cache of the system without a copy."""
@@ -36,10 +43,6 @@ POSTINGS = 5_000
 
 SHORT = 6
 """A text of so few letters may share no group of three with the name that was meant, so all short names are ranked too."""
-
-
-TOTALS = ("total_low", "total_high", "unit", "counted_in")
-"""What stands on the node of a pledge and not on its edges: a sum over edges would count one fund many times."""
 
 
 @lru_cache(maxsize=10_000)
@@ -81,25 +84,27 @@ class Table:
         dict_keys(['person:matt-hancock'])
     """
 
-    def __init__(self, connection: sqlite3.Connection, place: str) -> None:
-        self._connection = connection
+    def __init__(self, connections: Iterable[sqlite3.Connection], place: str) -> None:
         self._place = place
+        self._idle: SimpleQueue[sqlite3.Connection] = SimpleQueue()
+        for connection in connections:
+            self._idle.put(connection)
 
     @classmethod
     def open(cls, path: Path, projection: Projection, snapshot: str) -> Table | None:
         """Open a file, or return None if it is not, byte for byte, the table of this snapshot and projection."""
+        address = f"{path.resolve().as_uri()}?mode=ro&immutable=1"
         if not is_whole(path):
             return None
         try:
-            connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro&immutable=1", uri=True, check_same_thread=False)
-            connection.execute(f"PRAGMA mmap_size = {MAPPED_BYTES}")
-            meta = dict(connection.execute("SELECT name, value FROM meta"))
+            # All are opened now: the file may be gone when a later snapshot is served, and is held open until then.
+            connections = [sqlite3.connect(address, uri=True, check_same_thread=False) for _ in range(CONNECTIONS)]
+            for connection in connections:
+                connection.execute(f"PRAGMA mmap_size = {MAPPED_BYTES}")
+                meta = dict(connection.execute("SELECT name, value FROM meta"))
         except sqlite3.Error:
             return None
-        if meta == to_meta(projection, snapshot):
-            return cls(connection, str(path))
-        connection.close()
-        return None
+        return cls(connections, str(path)) if meta == to_meta(projection, snapshot) else None
 
     @classmethod
     def in_memory(cls, store: Embedded, projection: Projection) -> Table:
@@ -114,13 +119,16 @@ class Table:
             fill(connection, store, projection, "")
         except sqlite3.OperationalError as exc:
             raise DataError(f"The table of the network cannot be made: {exc}. Make room on the disk for temporary files.") from exc
-        return cls(connection, "in memory")
+        return cls([connection], "in memory")
 
     def _select(self, query: str, *values: object) -> list[Any]:
+        connection = self._idle.get()
         try:
-            return self._connection.execute(query, values).fetchall()
+            return connection.execute(query, values).fetchall()
         except sqlite3.DatabaseError as exc:
             raise DataError(f"The table of the network, {self._place!r}, cannot be read: {exc}. Delete it, and it is made anew.") from exc
+        finally:
+            self._idle.put(connection)
 
     def numbers(self, ids: Iterable[str]) -> dict[str, int]:
         """Return the numbers of those short forms that are nodes."""
@@ -244,6 +252,37 @@ class Table:
         condition, values = self._condition(filters)
         query = f"{_EDGES} WHERE ((start = ? AND end = ?) OR (start = ? AND end = ?)) {condition} ORDER BY number"
         return self._to_edges(self._select(query, first, second, second, first, *values))
+
+    def nodes_json(self, numbers: Iterable[int]) -> str:
+        """Return some nodes as records in JSON, as `exports.to_json` has them, in the order of their short forms."""
+        query = f"""
+        SELECT group_concat(
+            '{{"class":' || json_quote(class) || ',"label":' || json_quote(label) || iif(kind > '', ',"kind":' || json_quote(kind), '')
+            || ',"network_degree":' || degree || iif(length(attributes) > 2, ',' || substr(attributes, 2, length(attributes) - 2), '')
+            || ',"id":' || json_quote(id) || '}}')
+        FROM (SELECT * FROM thing WHERE is_node AND number IN {_LIST} ORDER BY id)"""
+        return f"[{self._select(query, json.dumps(list(numbers)))[0][0] or ''}]"
+
+    def edges_json(self, numbers: Iterable[int], filters: Filters = OPEN) -> str:
+        """Return the edges among some nodes as records in JSON, as `exports.to_json` has them, in the order of the projection.
+
+        What an edge tells of its fact is ready in the table; the rest is put around it here, so that no object is made.
+        """
+        condition, values = self._condition(filters)
+        among = json.dumps(list(numbers))
+        # CROSS JOIN keeps the order: the edges first, and for each the rows that it names. No IRI has a sign that JSON escapes.
+        query = f"""
+        SELECT group_concat(format(
+            '{{%s,"inferred":%s%s%s,"source":"%s","target":"%s","key":"%d"}}',
+            named.ready, iif(inferred, 'true', 'false'), iif(found.source, format(',"reported_in":"%s"', origin.id), ''),
+            iif(found.attributes IS NULL, ',' || proof.ready, {_OWN}), one.id, other.id, found.number))
+        FROM (SELECT * FROM edge WHERE start IN {_LIST} AND +end IN {_LIST} {condition} ORDER BY number) AS found
+        CROSS JOIN relation AS named ON named.number = found.relation
+        CROSS JOIN thing AS one ON one.number = found.start
+        CROSS JOIN thing AS other ON other.number = found.end
+        LEFT JOIN thing AS proof ON proof.number = found.fact
+        LEFT JOIN thing AS origin ON origin.number = found.source"""
+        return f"[{self._select(query, among, among, *values)[0][0] or ''}]"
 
     def _all(self) -> list[int]:
         return [number for (number,) in self._select("SELECT number FROM thing WHERE is_node")]

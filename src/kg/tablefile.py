@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, suppress
 from datetime import date
 from hashlib import file_digest
@@ -16,12 +16,13 @@ from pathlib import Path
 from threading import get_ident
 from time import time
 
+from kg.elements import TOTALS, Passage, to_proof
 from kg.names import fold
 from kg.projection import Projection, attribute_rows, chunks, edge_rows, name_rows, node_rows, passage_rows, period_rows, term_rows
 from kg.resources import release, write_whole
 from kg.store import Embedded
 
-FORMAT = "4"
+FORMAT = "5"
 """Version of the layout of the file, and of what fills it."""
 
 STALE_S = 3600
@@ -31,9 +32,11 @@ _SCHEMA = """
 CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE thing (
     number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, class TEXT, label TEXT, kind TEXT,
-    is_node INTEGER NOT NULL DEFAULT 0, degree INTEGER NOT NULL DEFAULT 0, attributes TEXT, passages TEXT);
+    is_node INTEGER NOT NULL DEFAULT 0, degree INTEGER NOT NULL DEFAULT 0, attributes TEXT, passages TEXT,
+    ready TEXT);
 CREATE TABLE relation (
-    number INTEGER PRIMARY KEY, id TEXT NOT NULL, label TEXT NOT NULL, inverse_label TEXT NOT NULL, UNIQUE (id, label, inverse_label));
+    number INTEGER PRIMARY KEY, id TEXT NOT NULL, label TEXT NOT NULL, inverse_label TEXT NOT NULL, ready TEXT,
+    UNIQUE (id, label, inverse_label));
 CREATE TABLE edge (
     number INTEGER PRIMARY KEY, start INTEGER NOT NULL, end INTEGER NOT NULL, relation INTEGER NOT NULL, fact INTEGER,
     source INTEGER, inferred INTEGER NOT NULL, known_by INTEGER, ended_by INTEGER, attributes TEXT);
@@ -60,7 +63,11 @@ INSERT INTO thing (id, class, label, kind, is_node, degree)
         SELECT id, count(*) AS degree FROM (SELECT start AS id FROM row UNION ALL SELECT end FROM row) GROUP BY id
     ) USING (id) ORDER BY 6 DESC, id;
 INSERT OR IGNORE INTO thing (id) SELECT fact FROM row WHERE fact NOT NULL UNION SELECT source FROM row WHERE source NOT NULL ORDER BY 1;
-INSERT INTO relation (id, label, inverse_label) SELECT DISTINCT relation, label, inverse_label FROM row ORDER BY 1, 2, 3;
+INSERT INTO relation (id, label, inverse_label, ready)
+    SELECT DISTINCT
+        relation, label, inverse_label,
+        '"relation":' || json_quote(relation) || ',"label":' || json_quote(label) || ',"inverse_label":' || json_quote(inverse_label)
+    FROM row ORDER BY 1, 2, 3;
 INSERT INTO edge
     SELECT row.number, one.number, other.number, named.number, proof.number, origin.number, inferred, known_by, ended_by, row.attributes
     FROM row
@@ -191,6 +198,25 @@ def _write_proof(connection: sqlite3.Connection, store: Embedded) -> None:
 
     connection.executemany("UPDATE thing SET passages = ? WHERE id = ?", rows())
     connection.executemany("INSERT INTO address VALUES (?, ?)", addresses.items())
+    connection.create_function("to_ready", 5, lambda *known: _to_ready(addresses, *known))
+    connection.execute("""
+    UPDATE thing SET ready = to_ready(thing.id, fact.known_by, fact.ended_by, thing.attributes, thing.passages)
+    FROM (SELECT DISTINCT fact, known_by, ended_by FROM edge) AS fact WHERE thing.number = fact.fact""")
+
+
+def _to_ready(
+    addresses: Mapping[str, str], id: str, known_by: int | None, ended_by: int | None, told: str | None, proof: str | None
+) -> str:
+    """Return what every edge of a fact tells, as it stands inside a record in JSON."""
+    passages = tuple(Passage._make([*row, addresses.get(row[1])]) for row in json.loads(proof or "[]"))
+    days = {"known_by": known_by, "ended_by": ended_by}
+    record = {
+        "fact": id,
+        **{name: date.fromordinal(day).isoformat() for name, day in days.items() if day},
+        **to_proof(passages),
+        **{name: value for name, value in json.loads(told or "{}").items() if name not in TOTALS},
+    }
+    return json.dumps(record, ensure_ascii=False, separators=(",", ":"))[1:-1]
 
 
 def _to_day(value: date | None) -> int | None:

@@ -18,8 +18,8 @@ from kg.api.models import Paths as PathsModel
 from kg.api.pages import Listing, Sheet, path_of
 from kg.elements import Edge, Filters, Node, edge_attributes, node_attributes
 from kg.errors import NotFoundError
-from kg.exports import WRITERS, to_triples
-from kg.network import MAX_DEPTH, Network, read_network, subgraph
+from kg.exports import WRITERS, reach_to_json, to_triples
+from kg.network import MAX_DEPTH, Network, reach, read_network, subgraph
 from kg.paths import MAX_HOPS, find_paths
 from kg.store import Value
 
@@ -90,9 +90,11 @@ def get_subgraph(request: Request, params: Annotated[Around, Params()]) -> Respo
     """Take what lies around some things out of the network."""
     graph = service_of(request).graph
     format = format_of(request, FORMATS, params.format)
-    found = subgraph(
-        graph, params.seed, depth=params.depth, filters=params.to_filters(), max_nodes=max(params.max_nodes, len(set(params.seed)))
-    )
+    most = max(params.max_nodes, len(set(params.seed)))
+    if format == "json":
+        within = reach(graph, params.seed, depth=params.depth, filters=params.to_filters(), max_nodes=most)
+        return reply(reach_to_json(within), format, {"X-Total-Count": str(sum(within.reached))})
+    found = subgraph(graph, params.seed, depth=params.depth, filters=params.to_filters(), max_nodes=most)
     return _write(request, found, format, params)
 
 
