@@ -21,17 +21,24 @@ app = Response(b"x" * SIZE, media_type="text/plain")
 
 
 @pytest.fixture
-def port(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[uvicorn.Server]:
     monkeypatch.setattr(patience, "READ_S", 0.4)
     config = uvicorn.Config(app, http=PatientProtocol, ws="none", lifespan="off", log_level="warning", access_log=False)
     server = uvicorn.Server(config)
     with socket.create_server(("127.0.0.1", 0)) as listening:
         thread = threading.Thread(target=lambda: asyncio.run(server.serve(sockets=[listening])))
         thread.start()
-        yield int(listening.getsockname()[1])
+        while not server.started:
+            time.sleep(0.01)
+        yield server
         server.should_exit = True
         thread.join(20)
         assert not thread.is_alive()
+
+
+@pytest.fixture
+def port(server: uvicorn.Server) -> int:
+    return int(server.servers[0].sockets[0].getsockname()[1])
 
 
 def _ask(port: int) -> socket.socket:
@@ -65,3 +72,12 @@ def test_a_reader_that_is_slow_gets_it_all(port: int) -> None:
             time.sleep(0.2)
             count += len(client.recv(64 * 1024))
         assert count + _read(client) > SIZE
+
+
+def test_what_is_written_is_sent_at_once(server: uvicorn.Server, port: int) -> None:
+    with _ask(port) as client:
+        assert client.recv(1000)
+        (protocol,) = server.server_state.connections
+        assert isinstance(protocol, PatientProtocol)
+        connection = protocol.transport.get_extra_info("socket")
+        assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY), "else every answer waits 40 ms for its end"

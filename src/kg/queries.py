@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal, InvalidOperation
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
@@ -128,8 +128,9 @@ def query_names() -> list[str]:
     return sorted(path.stem for path in shipped("sparql").glob("*.rq"))
 
 
+@cache
 def get_query(name: str) -> Query:
-    """Return a query of the catalogue by name.
+    """Return a query of the catalogue by name; its file is read once.
 
     Raises:
         NotFoundError: There is none of this name; the message suggests the nearest.
