@@ -25,7 +25,7 @@ demo: $(VENV)/.installed
 	@echo "  $(BIN)/kg network --story digital-aspirant    the page again, with a story that leads through it"
 
 test: $(VENV)/.developed
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n auto --dist loadfile
 
 check: $(VENV)/.developed
 	@$(BIN)/ruff format --check src tests benchmarks

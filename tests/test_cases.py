@@ -24,7 +24,7 @@ from kg.queries import HINT_LINE, VALUES_LINE, Param, Query, get_query, query_na
 from kg.resources import shipped
 from kg.snapshots import Snapshot
 from kg.store import Embedded, to_lines
-from kg.vocab import shorten
+from kg.vocab import KG, shorten
 
 TESTS = Path(__file__).parent
 CASES = sorted(path.parent for path in TESTS.glob("cases/*/*/case.yaml"))
@@ -220,3 +220,83 @@ def test_a_hint_is_for_a_parameter_and_is_a_comment_until_it_is_given() -> None:
     for name in query_names():
         known = {param.name for param in get_query(name).params}
         assert {hint for _, hint, _ in HINT_LINE.findall(get_query(name).text)} <= known
+
+
+# ---------------------------------------------------------------- the ledger and its totals
+
+LEDGER = ("pledges", "money_total", "money_counted", "money_by_programme")
+GRAPHS = [None, *TEST_GRAPHS]
+"""The shipped graph and those of the cases."""
+
+
+def _graph_id(folder: Path | None) -> str:
+    return "shipped" if folder is None else folder.name
+
+
+def _filters(text: str, about: str) -> list[str]:
+    """The filters on parameters that speak of a variable, as if it were the pledge."""
+    lines = [line.strip() for line in text.splitlines() if line.lstrip().startswith("FILTER(!BOUND(?")]
+    return [line.replace(f"?{about}", "?pledge") for line in lines if re.search(rf"\?{about}\b", line)]
+
+
+def test_the_ledger_and_its_totals_select_by_the_same_words() -> None:
+    queries = [get_query(name) for name in LEDGER]
+    kinds = [[(param.name, param.type, param.class_name, param.code_list) for param in query.params] for query in queries]
+    assert kinds == [kinds[0]] * len(LEDGER)
+    filters = _filters(queries[0].text, "pledge")
+    assert len(filters) == len(kinds[0])
+    for query in queries[1:]:
+        assert _filters(query.text, "pledge") == filters
+        assert _filters(query.text, "whole") == filters, "a part is left out only if its whole is in the selection"
+
+
+def _selections(graph: kg.Graph) -> Iterable[dict[str, object]]:
+    """Nothing, each parameter of the ledger with some values, and each of these with another."""
+    query = get_query("pledges")
+    ends = {row["latest"] for row in graph.query("dates", kind="horizon").to_dicts()} - {None}
+    yield {}
+    for param in query.params:
+        values: Iterable[object] = (True, False) if param.type == "boolean" else sorted(map(str, ends))
+        if param.type in ("iri", "code"):
+            values = _some(graph, query, param, 12) if param.type == "iri" else graph.codes(str(param.code_list))
+        for value in values:
+            yield {param.name: value}
+            yield {"strength": "firm", "conditional": False, param.name: value}
+
+
+def _add(rows: Iterable[Mapping[str, object]]) -> dict[object, list[Decimal]]:
+    """By currency: the least, the most without open ends, the open ends, and the pledges; a row may be of one pledge."""
+    totals: dict[object, list[Decimal]] = {}
+    for row in rows:
+        low, high = Decimal(str(row["total_low"])), row["total_high"]
+        of_row = [low, Decimal(str(high or 0)), row.get("open_ends", int(high is None)), row.get("pledges", 1)]
+        totals[row["unit"]] = [a + Decimal(str(b)) for a, b in zip(totals.get(row["unit"], [Decimal(0)] * 4), of_row, strict=True)]
+    return totals
+
+
+@pytest.mark.parametrize("folder", GRAPHS, ids=_graph_id)
+def test_a_total_is_of_the_ledger_and_its_programmes_add_up_to_it(
+    folder: Path | None, shipped_graph: Engines, open_built: Callable[[Path], Engines]
+) -> None:
+    graph = (open_built(folder) if folder else shipped_graph).graph
+    wholes: dict[object, set[object]] = {}
+    for part, whole in graph.store.select(f"SELECT ?part ?whole WHERE {{ ?part <{KG}countedIn> ?whole }}"):
+        wholes.setdefault(part, set()).add(whole)
+    for params in _selections(graph):
+        ledger, total, counted, by_programme = (graph.query(name, **params).to_dicts() for name in LEDGER)
+        with_total = {row["pledge"] for row in ledger if row["total_low"] is not None}
+        assert {row["pledge"] for row in counted} == {pledge for pledge in with_total if not wholes.get(pledge, set()) & with_total}, params
+        assert _add(total) == _add(counted) == _add(by_programme), params
+
+
+@pytest.mark.parametrize("folder", GRAPHS, ids=_graph_id)
+def test_a_timeline_dates_a_fact_as_its_facts_do(
+    folder: Path | None, shipped_graph: Engines, open_built: Callable[[Path], Engines]
+) -> None:
+    graph = (open_built(folder) if folder else shipped_graph).graph
+    timeline = {row["node_id"]: (row["earliest"], row["latest"], row["dated_by"]) for row in graph.query("timeline").to_dicts()}
+    ids = {row["id"] for name in ("kg:Event", "kg:Outcome", "kg:Pledge") for row in graph.query("entities", **{"class": name}).to_dicts()}
+    assert timeline.keys() == ids
+    for row in graph.query("facts").to_dicts():
+        if row["fact_class"] in ("kg:Outcome", "kg:Pledge"):
+            assert timeline[row["fact"]] == (row["earliest"], row["latest"], row["dated_by"]), row["fact"]

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 import socket
 import time
 from collections.abc import Iterator
@@ -283,10 +284,14 @@ def test_a_browser_gets_an_editor_and_a_table_or_the_line_of_the_error(client: T
     assert "<textarea" in page
     assert "Up to 1 seconds, 500 rows and 1 MiB" in page
     found = client.get("/sparql", params={"query": "SELECT ?x { ?x a kg:Trust } ORDER BY ?x LIMIT 3"}, headers=browser).text
-    assert "https://w3id.org/kg-commitments/id/trust/" in found
+    assert len(re.findall(r'<td><a class="thing c-Trust" href="/entities/trust/', found)) == 3
+    assert 'href="/sparql.csv?query=SELECT+' in found, "the whole answer can be had"
     wrong = client.get("/sparql", params={"query": "SELECT ?x {\n ?x a"}, headers=browser)
     assert wrong.status_code == 400
     assert "at line 2" in wrong.text
+    assert re.search(r'<li class="wrong"[^>]*><code> \?x a</code>', wrong.text)
+    assert "Yes" in client.get("/sparql", params={"query": "ASK { ?x a kg:Trust }"}, headers=browser).text
+    assert "kg:Trust" in client.get("/sparql", params={"query": "CONSTRUCT WHERE { ?x a kg:Trust }"}, headers=browser).text
 
 
 def test_an_etag_is_that_of_a_get(client: TestClient) -> None:

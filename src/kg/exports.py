@@ -51,8 +51,9 @@ def reach_to_json(found: Reach) -> bytes:
         True
     """
     counts = {"nodes_reached": sum(found.reached), "nodes_kept": sum(found.kept), "truncated": found.kept != found.reached}
+    told = json.dumps(counts if found.reached else {})
     nodes, edges = found.table.nodes_json(found.numbers), found.table.edges_json(found.numbers, found.filters)
-    head = f'{{"directed":true,"multigraph":true,"graph":{json.dumps(counts)},"nodes":'
+    head = f'{{"directed":true,"multigraph":true,"graph":{told},"nodes":'
     return f'{head}{nodes},"edges":{edges}}}'.encode()
 
 

@@ -208,7 +208,7 @@ def subgraph(
     Args:
         graph: The graph.
         seeds: Short forms or IRIs of nodes.
-        depth: Steps from the seeds, 1 to 4.
+        depth: Steps from the seeds, 0 to 4; with 0, the seeds alone and the edges among them.
         filters: What is looked at.
         max_nodes: How many nodes to keep at most; None for all.
         projection: As for `read_network`.
@@ -223,20 +223,18 @@ def subgraph(
         >>> len(found.nodes), found.reached
         (26, (1, 25))
     """
-    found = reach(graph, seeds, depth=depth, filters=filters, max_nodes=max_nodes, projection=projection)
-    edges = found.table.edges(found.numbers, found.filters)
-    return Network(found.table.nodes(found.numbers), edges, found.reached, found.kept, _undated(edges, found.filters))
+    return reach(graph, seeds, depth=depth, filters=filters, max_nodes=max_nodes, projection=projection).to_network()
 
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """What a subgraph consists of, before anything of it is read.
+    """What a network or a part of it consists of, before anything of it is read.
 
     Args:
         table: Where it can be read.
         numbers: The nodes.
         filters: The filters of the edges among them.
-        reached, kept: As in `Network`.
+        reached, kept: As in `Network`; empty if it is the whole.
     """
 
     table: Table
@@ -244,6 +242,32 @@ class Reach:
     filters: Filters
     reached: tuple[int, ...]
     kept: tuple[int, ...]
+
+    def to_network(self) -> Network:
+        """Read it."""
+        edges = self.table.edges(self.numbers, self.filters)
+        return Network(self.table.nodes(self.numbers), edges, self.reached, self.kept, _undated(edges, self.filters))
+
+
+def reach_all(graph: Graph, *, filters: Filters = OPEN, max_nodes: int) -> Reach:
+    """Return the most connected nodes of the network, or of what the filters leave of it.
+
+    Raises:
+        NotFoundError: A filter names what is not in the network.
+        CallError: The limit is below 1.
+
+    Example:
+        >>> import kg
+        >>> found = reach_all(kg.open(), max_nodes=10)
+        >>> found.kept, found.reached > found.kept
+        ((10,), True)
+    """
+    require_bound("limit of nodes", max_nodes, 1)
+    table = graph.table()
+    wanted = resolve(table, filters)
+    numbers = table.connected(wanted)
+    counts = ((len(numbers),), (max_nodes,)) if len(numbers) > max_nodes else ((), ())
+    return Reach(table, numbers[:max_nodes], replace(wanted, classes=frozenset()), *counts)
 
 
 def reach(
@@ -260,7 +284,7 @@ def reach(
     Raises:
         NotFoundError, CallError: As for `subgraph`.
     """
-    require_bound("depth", depth, 1, MAX_DEPTH)
+    require_bound("depth", depth, 0, MAX_DEPTH)
     if isinstance(seeds, str) or not seeds:
         raise CallError("A subgraph needs a list of seeds, at least one, such as [person:matt-hancock].")
     table = graph.table(projection)

@@ -25,7 +25,7 @@ class Known:
         id: Short form.
         class_label: Label of its class.
         label: Its label.
-        properties: Its properties with `property`, `property_label` and `value_label`.
+        properties: Its properties with `property`, `property_label`, `value_label` and `value`.
         names: Rows of the query `names`, the label left out.
         facts: Rows of the query `facts`; a fact that names the thing in several roles has several.
         proof: Rows of the query `provenance` by the fact or value that cites the passage.
@@ -116,7 +116,7 @@ def _own(graph: Graph, id: str) -> list[Record]:
     iri = expand(id)
     query = f"""
     PREFIX kg: <{KG}> PREFIX rdfs: <{RDFS}>
-    SELECT DISTINCT ?id ?property ?property_label ?value_label
+    SELECT DISTINCT ?id ?property ?property_label ?value_label ?value
     WHERE {{
       BIND(<{iri}> AS ?id)
       {{

@@ -284,6 +284,24 @@ class Table:
         LEFT JOIN thing AS origin ON origin.number = found.source"""
         return f"[{self._select(query, among, among, *values)[0][0] or ''}]"
 
+    def connected(self, filters: Filters) -> list[int]:
+        """Return the nodes that pass the filters, the most connected first.
+
+        Where relations, sources or a day are asked for, a node without an edge that passes is left out.
+        """
+        query = "SELECT number FROM thing WHERE is_node"
+        values: list[object] = []
+        if filters.classes:
+            query += " AND class IN (SELECT value FROM json_each(?))"
+            values.append(json.dumps(sorted(filters.classes)))
+        if filters.relations or filters.sources or filters.as_of:
+            (out, out_values), (back, back_values) = self._condition(filters, "end"), self._condition(filters, "start")
+            query += f"""
+            AND (EXISTS (SELECT 1 FROM edge WHERE start = thing.number {out})
+                OR EXISTS (SELECT 1 FROM edge WHERE end = thing.number {back}))"""
+            values += [*out_values, *back_values]
+        return [number for (number,) in self._select(f"{query} ORDER BY number", *values)]
+
     def _all(self) -> list[int]:
         return [number for (number,) in self._select("SELECT number FROM thing WHERE is_node")]
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
 
+from kg.api.explorer import add_explorer
 from kg.api.frame import Frame
 from kg.api.lists import add_lists
 from kg.api.networks import add_networks
@@ -82,6 +83,7 @@ def create_app(
     add_lists(app, host.current.graph)
     add_things(app)
     add_networks(app)
+    add_explorer(app)
     add_protocol(app)
     add_handlers(app)
     app.add_middleware(Frame, host=host, router=app.router)

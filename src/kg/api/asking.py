@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from kg.api.frame import to_json
 from kg.api.negotiation import SUFFIXES, choose, content_type, joined
-from kg.api.pages import Listing, Sheet, to_html
+from kg.api.pages import Listing, Sheet, render, to_html
 from kg.api.service import Service
 from kg.elements import to_plain
 from kg.errors import NotAcceptableError
@@ -51,11 +51,31 @@ def reply(body: bytes, format: str, headers: Mapping[str, str] | None = None) ->
 
 
 def page(request: Request, sheet: Sheet, formats: Iterable[str] = LIST_FORMATS, headers: Mapping[str, str] | None = None) -> Response:
-    """Return a page with the links to the same in other formats."""
+    """Return a page that has no template of its own, with the links to the same in other formats."""
     service = service_of(request)
-    twins = [(format, _relative(request, _twin(request, format))) for format in formats if format in SUFFIXES and format != "html"]
-    body = to_html(request, replace(sheet, formats=twins), service.licence or "", service.digest)
+    body = to_html(request, replace(sheet, formats=twins(request, formats)), service.licence or "", service.digest)
     return reply(body, "html", headers)
+
+
+def show(
+    request: Request,
+    template: str,
+    title: str,
+    *,
+    formats: Iterable[str] = LIST_FORMATS,
+    headers: Mapping[str, str] | None = None,
+    **context: Any,
+) -> Response:
+    """Return a page with a template of its own, with the links to the same in other formats."""
+    service = service_of(request)
+    context |= {"formats": twins(request, formats)}
+    return reply(render(request, template, title, service.licence or "", service.digest, **context), "html", headers)
+
+
+def twins(request: Request, formats: Iterable[str]) -> list[tuple[str, str]]:
+    """Return the names and addresses of the same in other formats."""
+    wanted = [format for format in formats if format in SUFFIXES and format != "html"]
+    return [(format, _relative(request, _twin(request, format))) for format in wanted]
 
 
 def _relative(request: Request, path: str) -> str:

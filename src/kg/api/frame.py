@@ -21,11 +21,14 @@ from starlette.datastructures import Headers
 from starlette.routing import Match, Router
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from kg.api.negotiation import SUFFIXES, accepts_gzip, joined
+from kg.api.negotiation import SUFFIXES, accepts_gzip, choose, joined
 from kg.api.service import Host, Service, Stored
 
-POLICY = "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-"""What a page may do, if it does not say so itself: no script, nothing from elsewhere."""
+POLICY = (
+    "default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'self'; img-src 'self' data:; form-action 'self'; "
+    "base-uri 'none'; frame-ancestors 'none'"
+)
+"""What a page may do, if it does not say so itself: only files of this server, and no script or style within the page."""
 
 SECURE = (
     ("x-content-type-options", "nosniff"),
@@ -54,7 +57,7 @@ WAITING = 64
 PATIENCE_S = 20
 """For how long they wait."""
 
-MAX_PARAMS = 200
+MAX_PARAMS = 400
 """How many parameters an address has at most."""
 
 
@@ -168,6 +171,9 @@ def _plain(scope: Scope, service: Service) -> Scope:
     if b"utm_" in query or any(name.encode() in query for name in TRACKING):
         pairs = parse_qsl(query.decode("latin-1"), keep_blank_values=True, max_num_fields=None)
         query = urlencode([pair for pair in pairs if not pair[0].startswith("utm_") and pair[0] not in TRACKING]).encode()
+    if b"=&" in query + b"&" and choose(joined(Headers(scope=scope), "accept"), ("json", "html")) == "html":
+        # A browser sends every field of a form, those that are left empty too.
+        query = b"&".join(part for part in query.split(b"&") if not part.endswith(b"="))
     method = "GET" if scope["method"] == "HEAD" else scope["method"]
     # A part of a compressed answer would be a part of nothing.
     headers = [pair for pair in scope["headers"] if pair[0] not in (b"range", b"if-range")]
@@ -238,3 +244,8 @@ def to_json(value: Any) -> bytes:
     except TypeError:
         # A whole number of more than 64 bits is one of JSON all the same.
         return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+
+
+def from_json(body: bytes) -> Any:
+    """Return the value that the bytes of JSON hold; only what this server has written is read."""
+    return orjson.loads(body)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any
 from urllib.parse import quote
 
@@ -11,11 +11,12 @@ from fastapi import Query as Params
 from pydantic import BaseModel, ConfigDict, Field, create_model
 from starlette.responses import Response
 
-from kg.api.asking import MAX_LIMIT, answer_list, envelope, format_of, next_page, page, reply, service_of
+from kg.api.asking import LIST_FORMATS, MAX_LIMIT, answer_list, envelope, format_of, next_page, page, reply, service_of, show
 from kg.api.frame import to_json
 from kg.api.models import PROBLEMS, TWINS, Day, Listed, Match, Question, record_of
 from kg.api.pages import Field as FormField
 from kg.api.pages import Sheet
+from kg.api.views import conflicts_of, fields_of, ledger_of, plain, search_of, things_in, timeline_of
 from kg.queries import Graph, Param, Query, get_query, query_names
 from kg.store import Rows, Value
 from kg.vocab import RDFS, expand, listed
@@ -44,7 +45,14 @@ class Wanted(Paged):
 PYTHON: dict[str, Any] = {"date": Day, "boolean": bool}
 """The types of the parameters of a query; every other is a text."""
 
-ALIASES = {"/pledges": "pledges", "/events": "events", "/sources": "sources"}
+ALIASES = {
+    "/pledges": "pledges",
+    "/timeline": "timeline",
+    "/events": "events",
+    "/sources": "sources",
+    "/conflicts": "conflicts",
+    "/absences": "absences",
+}
 """Lists that have a name of their own."""
 
 
@@ -69,7 +77,7 @@ def _add_query(app: FastAPI, graph: Graph, query: Query, path: str) -> None:
         description=query.description,
         responses={200: {"model": row, "content": TWINS}, **PROBLEMS},
         tags=["lists" if path in ALIASES else "queries"],
-    )(_handler(query, model))
+    )(_handler(query, model, path))
 
 
 def _field(graph: Graph, param: Param) -> Any:
@@ -82,22 +90,78 @@ def _field(graph: Graph, param: Param) -> Any:
     )
 
 
-def _handler(query: Query, model: type[Paged]) -> Callable[..., Response]:
+def _handler(query: Query, model: type[Paged], path: str) -> Callable[..., Response]:
     def ask(request: Request, params: Annotated[Any, Params()]) -> Response:
         given = params.model_dump(exclude={"limit", "offset"})
-        rows = service_of(request).rows(query.name, given)
-        shown = {
-            name: "" if value is None else str(value).lower() if isinstance(value, bool) else str(value) for name, value in given.items()
-        }
-        fields = [
-            FormField(param.name, param.doc, shown[param.name], kind="date" if param.type == "date" else "text") for param in query.params
-        ]
+        service = service_of(request)
+        if path in PAGES and format_of(request, LIST_FORMATS) == "html":
+            return PAGES[path](request, query, given, params)
+        rows = service.rows(query.name, given)
+        fields = fields_of(service, query, given)
         sheet = Sheet(query.summary, query.description, fields=fields, links=[("The query", f"/sparql?query={quote(query.text)}")])
         part = rows.page(params.offset, params.limit)
         return answer_list(request, part, sheet, total=rows.total, limit=params.limit, offset=params.offset, shown=query.table)
 
     ask.__annotations__["params"] = Annotated[model, Params()]
     return ask
+
+
+def _ledger(request: Request, query: Query, given: Mapping[str, Any], params: Paged) -> Response:
+    rows = service_of(request).rows(query.name, given)
+    part = rows.page(params.offset, params.limit).to_dicts()
+    told = ledger_of(service_of(request), query, given, part)
+    return show(request, "ledger", query.summary, **told, **paging(request, rows.total, params.limit, params.offset))
+
+
+def _timeline(request: Request, query: Query, given: Mapping[str, Any], params: Paged) -> Response:
+    service = service_of(request)
+    rows = service.rows(query.name, given)
+    part = rows.page(params.offset, params.limit).to_dicts()
+    told: dict[str, Any] = {
+        "years": timeline_of(part),
+        "fields": fields_of(service, query, given),
+        "search": search_of(given),
+        "labels": service.graph.labels(things_in(part)),
+    }
+    return show(request, "timeline", query.summary, **told, **paging(request, rows.total, params.limit, params.offset))
+
+
+def _conflicts(request: Request, query: Query, given: Mapping[str, Any], _: Paged) -> Response:
+    told = conflicts_of(service_of(request), given)
+    return show(
+        request, "conflicts", "What does not agree, and what is not said", fields=fields_of(service_of(request), query, given), **told
+    )
+
+
+def _sources(request: Request, query: Query, given: Mapping[str, Any], params: Paged) -> Response:
+    rows = service_of(request).rows(query.name, given)
+    part = [plain(row) for row in rows.page(params.offset, params.limit).to_dicts()]
+    return show(request, "sources", "The sources", rows=part, **paging(request, rows.total, params.limit, params.offset))
+
+
+PAGES: dict[str, Callable[[Request, Query, Mapping[str, Any], Paged], Response]] = {
+    "/pledges": _ledger,
+    "/timeline": _timeline,
+    "/conflicts": _conflicts,
+    "/absences": _conflicts,
+    "/sources": _sources,
+}
+"""Lists that have a page of their own for a browser."""
+
+
+def paging(request: Request, total: int, limit: int, offset: int) -> dict[str, Any]:
+    """Return where a page of a list stands among the others."""
+    following, root = next_page(request, total, limit, offset), request.scope.get("root_path", "")
+    before = next_page(request, total, limit, max(offset - limit, 0) - limit) if offset else None
+    return {
+        "total": total,
+        "first": offset + 1,
+        "last": min(offset + limit, total),
+        "limit": limit,
+        "offset": offset,
+        "following": following and following.removeprefix(root),
+        "before": before and before.removeprefix(root),
+    }
 
 
 def list_queries(request: Request, params: Annotated[Paged, Params()]) -> Response:

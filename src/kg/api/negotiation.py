@@ -27,7 +27,7 @@ MEDIA: Mapping[str, tuple[str, ...]] = {
 }
 """The media types of each format; an answer has the first."""
 
-SUFFIXES = ("html", "json", "csv", "tsv", "ttl", "nt", "rdf", "jsonld", "graphml", "gexf", "cytoscape")
+SUFFIXES = ("html", "json", "csv", "tsv", "xml", "ttl", "nt", "rdf", "jsonld", "graphml", "gexf", "cytoscape")
 """What a path may end in to name the format; `/pledges.csv` is `/pledges` as CSV."""
 
 _WITH_CHARSET = ("text/",)

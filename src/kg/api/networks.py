@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Literal
 
 from fastapi import FastAPI, Request
@@ -19,9 +18,10 @@ from kg.api.pages import Listing, Sheet, path_of
 from kg.elements import Edge, Filters, Node, edge_attributes, node_attributes
 from kg.errors import NotFoundError
 from kg.exports import WRITERS, reach_to_json, to_triples
-from kg.network import MAX_DEPTH, Network, reach, read_network, subgraph
+from kg.network import MAX_DEPTH, Network, Reach, reach, reach_all
 from kg.paths import MAX_HOPS, find_paths
 from kg.store import Value
+from kg.vocab import shorten
 
 FORMATS = ("json", "html", "cytoscape", "ttl", "jsonld", "graphml", "gexf")
 NETWORK_MEDIA: dict[str, Any] = {
@@ -34,6 +34,9 @@ NETWORK_MEDIA: dict[str, Any] = {
 }
 MOST = 5_000
 """How many nodes an answer has at most."""
+
+MOST_SEEDS = 200
+"""From how many things a subgraph starts at most."""
 
 Text = Annotated[str, Field(min_length=1, max_length=300)]
 
@@ -56,8 +59,8 @@ class Filtered(BaseModel):
 class Around(Filtered):
     """Where to start, and how far to go."""
 
-    seed: list[Text] = Field(min_length=1, max_length=100, description="where to start", examples=[["person:matt-hancock"]])
-    depth: int = Field(1, ge=1, le=MAX_DEPTH, description="steps from there")
+    seed: list[Text] = Field(min_length=1, max_length=MOST_SEEDS, description="where to start", examples=[["person:matt-hancock"]])
+    depth: int = Field(1, ge=0, le=MAX_DEPTH, description="steps from there; with 0, these alone and the edges among them")
     max_nodes: int = Field(500, ge=1, le=MOST, description="nodes to keep at most, the nearest first")
     format: Literal["json", "cytoscape", "ttl", "jsonld", "graphml", "gexf", "html"] | None = None
 
@@ -91,58 +94,27 @@ def get_subgraph(request: Request, params: Annotated[Around, Params()]) -> Respo
     graph = service_of(request).graph
     format = format_of(request, FORMATS, params.format)
     most = max(params.max_nodes, len(set(params.seed)))
-    if format == "json":
-        within = reach(graph, params.seed, depth=params.depth, filters=params.to_filters(), max_nodes=most)
-        return reply(reach_to_json(within), format, {"X-Total-Count": str(sum(within.reached))})
-    found = subgraph(graph, params.seed, depth=params.depth, filters=params.to_filters(), max_nodes=most)
-    return _write(request, found, format, params)
+    return _write(request, reach(graph, params.seed, depth=params.depth, filters=params.to_filters(), max_nodes=most), format, params)
 
 
 def get_network(request: Request, params: Annotated[Whole, Params()]) -> Response:
     """Take the whole network, or what the filters leave of it."""
     format = format_of(request, FORMATS, params.format)
-    found = cut(read_network(service_of(request).graph, filters=params.to_filters()), params.max_nodes)
+    found = reach_all(service_of(request).graph, filters=params.to_filters(), max_nodes=params.max_nodes)
     return _write(request, found, format, params)
 
 
-def cut(network: Network, most: int) -> Network:
-    """Return the most connected nodes of a network and the edges among them, with the count of what there was."""
-    if len(network.nodes) <= most:
-        return network
-    ranked = sorted(network.nodes, key=lambda node: (-node.degree, node.id))[:most]
-    kept = {node.id for node in ranked}
-    edges = tuple(edge for edge in network.edges if edge.start in kept and edge.end in kept)
-    nodes = tuple(node for node in network.nodes if node.id in kept)
-    return Network(nodes, edges, (len(network.nodes),), (len(nodes),), network.undated)
-
-
-def _write(request: Request, found: Network, format: str, params: Filtered) -> Response:
+def _write(request: Request, within: Reach, format: str, params: Filtered) -> Response:
     graph = service_of(request).graph
-    headers = {"X-Total-Count": str(sum(found.reached) if found.reached else len(found.nodes))}
+    headers = {"X-Total-Count": str(sum(within.reached) or len(within.numbers))}
+    if format == "json":
+        return reply(reach_to_json(within), format, headers)
+    found = within.to_network()
     if format == "html":
         return _picture(request, found, headers)
-    writers: Mapping[str, Callable[[], str]] = {
-        "ttl": lambda: to_triples(found, graph, sources=params.source).to_text("ttl"),
-        "jsonld": lambda: to_triples(found, graph, sources=params.source).to_text("jsonld"),
-    }
-    text = writers[format]() if format in writers else WRITERS[format](found) if format != "json" else None
-    return reply(text.encode() if text is not None else to_json(node_link(found)), format, headers)
-
-
-def node_link(network: Network) -> dict[str, Any]:
-    """Return node-link data as NetworkX reads it, without making a graph first."""
-    graph = (
-        {"nodes_reached": sum(network.reached), "nodes_kept": sum(network.kept), "truncated": network.is_truncated}
-        if network.reached
-        else {}
-    )
-    return {
-        "directed": True,
-        "multigraph": True,
-        "graph": graph,
-        "nodes": list(map(node_record, network.nodes)),
-        "edges": list(map(edge_record, network.edges)),
-    }
+    if format in ("ttl", "jsonld"):
+        return reply(to_triples(found, graph, sources=params.source).to_text(format).encode(), format, headers)
+    return reply(WRITERS[format](found).encode(), format, headers)
 
 
 def node_record(node: Node) -> dict[str, Any]:
@@ -183,7 +155,7 @@ def get_path(request: Request, params: Annotated[Between, Params()]) -> Response
         return reply(to_json({**told, "truncated": len(steps) < total, **envelope(request)}), format)
     listings = [
         Listing(
-            f"Path {number}",
+            f"Way {number}",
             ("from", "way", "to", "fact", "link"),
             [
                 (
@@ -199,7 +171,13 @@ def get_path(request: Request, params: Annotated[Between, Params()]) -> Response
         )
         for number, path in enumerate(steps, 1)
     ]
-    labels: dict[Value, str] = {id: node.label for id, node in nodes.items()}
-    lead = f"{found.total:,} shortest paths of {found.hops} steps." if found else f"There is no path within {params.max_hops} steps."
-    title = f"From {params.first} to {params.second}"
-    return page(request, Sheet(title, lead, listings=listings, labels=labels, links=[(title, path_of(params.first))]), ("json",))
+    facts = graph.labels(edge.fact for path in steps for *_, edges in path for edge in edges)
+    labels: dict[Value, str] = {**facts, **{id: node.label for id, node in nodes.items()}}
+    first, last = (graph.labels([shorten(end)]).get(shorten(end), end) for end in (params.first, params.second))
+    lead = (
+        f"The shortest ways have {found.hops} steps; there are {found.total:,}."
+        if found
+        else f"There is no way within {params.max_hops} steps."
+    )
+    links = [(first, path_of(shorten(params.first))), (last, path_of(shorten(params.second)))]
+    return page(request, Sheet(f"From {first} to {last}", lead, listings=listings, labels=labels, links=links), ("json",))

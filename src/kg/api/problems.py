@@ -7,6 +7,7 @@ Sources:
 from __future__ import annotations
 
 import json
+import re
 from http import HTTPStatus
 from typing import Any
 
@@ -23,12 +24,18 @@ LONGEST = 1000
 """A value of many thousand characters need not be told back whole."""
 
 
+LONGEST_QUERY = 20_000
+"""A longer query is not shown again."""
+
+
 def problem(request: Request, status: int, detail: str, headers: dict[str, str] | None = None) -> Response:
     """Return a problem document, or a page of the same content for a browser."""
     title = HTTPStatus(status).phrase
     told = detail if len(detail) <= LONGEST else f"{detail[:500]} […] {detail[-300:]}"
     if choose(joined(request.headers, "accept"), ["problem", "html"]) == "html":
-        body, format = problem_page(request, status, title, told), "html"
+        query = request.query_params.get("query", "")[:LONGEST_QUERY] if request.scope["path"].endswith("/sparql") else ""
+        line = re.search(r"at line (\d+)", told)
+        body, format = problem_page(request, status, title, told, query, int(line[1]) if line else 0), "html"
     else:
         record = {"type": "about:blank", "title": title, "status": status, "detail": told, "instance": request.scope["path"]}
         body, format = json.dumps(record, ensure_ascii=True).encode(), "problem"

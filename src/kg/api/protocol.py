@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, urlencode
 
 from fastapi import FastAPI, Request
 from starlette.concurrency import run_in_threadpool
@@ -20,15 +20,18 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
-from kg.api.asking import page, reply, service_of
+from kg.api.asking import reply, service_of, show
+from kg.api.frame import from_json
 from kg.api.models import PROBLEMS, Documented
 from kg.api.negotiation import MEDIA, choose, joined
-from kg.api.pages import Field, Sheet
+from kg.api.pages import Listing
 from kg.api.selves import service_description
+from kg.api.service import Service
 from kg.errors import CallError, NotAcceptableError
-from kg.isolation import Pool
+from kg.isolation import Answer, Pool
 from kg.queries import get_query, query_names
 from kg.store import MAX_QUERY, Question
+from kg.vocab import shorten
 
 ROWS = ("srj", "xml", "csv", "tsv")
 TRIPLES = ("ttl", "rdf", "nt", "jsonld")
@@ -170,14 +173,14 @@ def _answer(request: Request, call: Call) -> Response:
         raise NotAcceptableError(f"This is not there in the format that was asked for. There are {', '.join((*ROWS, *TRIPLES))}.")
     pool: Pool = service_of(request).pool
     question = Question(
-        str(call.query), "csv" if is_browser else rows, "ttl" if is_browser else triples, call.default_graphs, call.named_graphs
+        str(call.query), "srj" if is_browser else rows, "ttl" if is_browser else triples, call.default_graphs, call.named_graphs
     )
     found = pool.ask(question)
     headers = {"Server-Timing": f"query;dur={found.elapsed_s * 1000:.1f}"}
     if UNSTEADY.search(str(call.query)):
         headers["Cache-Control"] = "no-store"
     if is_browser:
-        return page(request, _sheet(call, found.body.decode(), f"Answered in {found.elapsed_s:.3f} seconds."), (), headers)
+        return _show(request, call, headers, found)
     return reply(found.body, found.format, headers)
 
 
@@ -188,20 +191,68 @@ def _format(request: Request, accept: str | None, formats: Sequence[str]) -> str
     return choose(accept, formats)
 
 
-def _sheet(call: Call, text: str, lead: str) -> Sheet:
-    examples = [(get_query(name).summary, f"/queries/{name}") for name in query_names()]
-    return Sheet("SPARQL", lead, fields=[Field("query", "Query", call.query or "", kind="area")], text=text, links=examples)
+def _show(request: Request, call: Call, headers: Mapping[str, str] | None = None, found: Answer | None = None) -> Response:
+    """Show the editor, and with an answer its first rows, its downloads, and how long it took."""
+    service = service_of(request)
+    limits = service.limits
+    told: dict[str, Any] = {
+        "query": call.query or EXAMPLE,
+        "examples": [(get_query(name).summary, f"/sparql?{urlencode({'query': get_query(name).text})}") for name in query_names()],
+        "limits": f"Up to {limits.timeout_s:g} seconds, {limits.rows:,} rows and {limits.body_mib} MiB for each query.",
+        "elapsed": found.elapsed_s if found else None,
+        "listing": None,
+        "answer": None,
+        "text": "",
+        "downloads": [],
+        "more": 0,
+    }
+    if found:
+        formats = TRIPLES if found.format == "ttl" else ROWS
+        graphs = [("default-graph-uri", iri) for iri in call.default_graphs] + [("named-graph-uri", iri) for iri in call.named_graphs]
+        asked = urlencode([("query", str(call.query)), *graphs])
+        told["downloads"] = [(format, f"/sparql.{_SUFFIX.get(format, format)}?{asked}") for format in formats]
+        if found.format == "ttl":
+            text = found.body.decode()
+            told["text"], told["more"] = text[:SHOWN_SIGNS], max(0, len(text) - SHOWN_SIGNS)
+        else:
+            told |= _rows_of(service, found.body)
+    return show(request, "sparql", "SPARQL", formats=(), headers=headers, **told)
+
+
+def _rows_of(service: Service, body: bytes) -> dict[str, Any]:
+    """Return the first rows of an answer in JSON as a table whose things are links."""
+    answer = from_json(body)
+    if "boolean" in answer:
+        return {"answer": answer["boolean"]}
+    bindings = answer["results"]["bindings"]
+    names = answer["head"]["vars"]
+    rows = [[_cell(row.get(name)) for name in names] for row in bindings[:SHOWN_ROWS]]
+    labels = service.graph.labels(cell for row in rows for cell in row)
+    return {"listing": Listing("Answer", names, rows), "labels": labels, "total": len(bindings), "more": max(0, len(bindings) - SHOWN_ROWS)}
+
+
+def _cell(term: Mapping[str, Any] | None) -> str:
+    if term is None:
+        return ""
+    return shorten(term["value"]) if term["type"] == "uri" else str(term["value"])
+
+
+EXAMPLE = "SELECT ?pledge ?label\nWHERE { ?pledge a kg:Pledge ; rdfs:label ?label }\nORDER BY ?label\nLIMIT 10"
+
+SHOWN_ROWS = 500
+"""How many rows of an answer a page shows; the downloads have them all."""
+
+SHOWN_SIGNS = 50_000
+"""How much of an answer in Turtle a page shows."""
+
+_SUFFIX = {"srj": "json"}
 
 
 def _describe(request: Request) -> Response:
     """Tell what this service can do, to programs as linked data and to people as an editor."""
     format = choose(joined(request.headers, "accept"), ("ttl", "html"))
     if format == "html":
-        limits = service_of(request).limits
-        lead = f"Up to {limits.timeout_s:g} seconds, {limits.rows:,} rows and {limits.body_mib} MiB for each query."
-        return page(
-            request, _sheet(Call("SELECT ?pledge ?label WHERE { ?pledge a kg:Pledge ; rdfs:label ?label } LIMIT 10", (), ()), "", lead), ()
-        )
+        return _show(request, Call(None, (), ()))
     if format is None:
         raise NotAcceptableError("The service description is there as Turtle.")
     return reply(service_description(request), format)

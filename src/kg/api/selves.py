@@ -6,26 +6,32 @@ import re
 from base64 import b64encode
 from hashlib import sha256
 from importlib.resources import files
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Path, Request
 from fastapi.openapi.docs import get_swagger_ui_html
-from starlette.responses import FileResponse, Response
+from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 
-from kg.api.asking import envelope, format_of, page, reply, service_of
+from kg.api.asking import envelope, format_of, reply, service_of, show
 from kg.api.frame import to_json
 from kg.api.models import PROBLEMS, Health, Home
-from kg.api.pages import Field, Listing, Sheet
-from kg.errors import UnavailableError
+from kg.api.pages import SITE, environment
+from kg.api.views import home_of
+from kg.draw import STYLES
+from kg.errors import NotFoundError, UnavailableError
 from kg.resources import release
 from kg.store import RDF_FORMATS, Triples
 from kg.vocab import BASE, ID, ONTOLOGY_GRAPH, to_iri
 
-TITLE = "Who promised what"
+TITLE = SITE
+
+SCRIPTS = ("site.js", "explorer.js", "sparql.js")
+"""The scripts of the pages; every page but the explorer is whole without."""
 
 ROUTES = (
     ("/pledges", "Pledges: who promised what, to whom, where, for how much and by when"),
+    ("/timeline", "What happened or was promised, and when"),
     ("/events", "Events"),
     ("/entities", "Things, by class and name"),
     ("/sources", "Sources"),
@@ -51,7 +57,8 @@ def add_selves(app: FastAPI) -> None:
     app.get("/ontology", response_class=Response, responses={200: linked, **PROBLEMS}, tags=["self"])(ontology)
     app.get("/.well-known/void", response_class=Response, responses={200: turtle, **PROBLEMS}, tags=["self"])(void)
     app.get("/docs", include_in_schema=False)(docs)
-    app.get("/static/page.css", include_in_schema=False)(stylesheet)
+    app.get("/method", include_in_schema=False)(method)
+    app.get("/static/{name}", include_in_schema=False)(static)
     app.mount("/docs/static", StaticFiles(packages=[("fastapi_offline", "static")]), name="docs-static")
 
 
@@ -63,11 +70,15 @@ def home(request: Request) -> Response:
     if format_of(request, ("json", "html")) == "json":
         told = {"title": TITLE, "classes": classes, "quads": manifest["quads"], "routes": [path for path, _ in ROUTES]}
         return reply(to_json({**told, "version": release(), **envelope(request)}), "json")
-    links = [(text, path) for path, text in ROUTES if path not in ("/subgraph", "/path")]
-    listing = Listing("What is inside", ("class", "things"), sorted(classes.items()))
-    search = [Field("q", "Find a name", kind="search")]
-    lead = "Who promised what, to whom, at which event, in what capacity, for how much, by when, and which words of which source say so."
-    return page(request, Sheet(TITLE, lead, fields=search, listings=[listing], links=links), ())
+    return show(request, "home", TITLE, formats=(), **home_of(service, classes))
+
+
+def method(request: Request) -> Response:
+    """Tell how a sentence becomes a pledge, under which licence, and how a fact is corrected."""
+    service = service_of(request)
+    manifest = service.graph.snapshot.manifest
+    told = {"digest": service.digest, "quads": manifest["quads"], "made": manifest.get("made"), "release": release()}
+    return show(request, "method", "Method and corrections", formats=(), **told)
 
 
 async def healthz(request: Request) -> Response:
@@ -174,6 +185,19 @@ def docs(request: Request) -> Response:
     return reply(body, "html", {"Content-Security-Policy": policy})
 
 
-def stylesheet() -> Response:
-    """Return the look of the pages."""
-    return FileResponse(str(files("kg") / "templates" / "page.css"), media_type="text/css")
+def static(name: Annotated[str, Path(max_length=40)]) -> Response:
+    """Return a file of the pages: their look and their scripts.
+
+    Raises:
+        NotFoundError: There is no such file.
+    """
+    if name == "site.css":
+        return Response(environment().get_template("site.css").render(styles=STYLES), media_type="text/css")
+    if name == "explorer.css":
+        return Response((files("kg") / "templates" / name).read_bytes(), media_type="text/css")
+    if name == "vis-network.js":
+        text = (files("pyvis") / "templates" / "lib" / "vis-9.1.2" / "vis-network.min.js").read_bytes()
+        return Response(text, media_type="text/javascript")
+    if name not in SCRIPTS:
+        raise NotFoundError(f"There is no file {name!r} here.")
+    return Response((files("kg") / "templates" / name).read_bytes(), media_type="text/javascript")

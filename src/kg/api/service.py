@@ -186,12 +186,20 @@ class Service:
         key = (name, tuple(sorted((key, str(value)) for key, value in given.items())))
         if (found := self._rows.get(key)) is not None:
             return found
-        text = get_query(name).bind(self.graph.terms(get_query(name), given))
+        return self._ask(key, get_query(name).bind(self.graph.terms(get_query(name), given)))
+
+    def select(self, text: str) -> Rows:
+        """Return all rows of a query of our own, which are kept as well."""
+        found = self._ask(text, text)
+        return found.page(0, found.total)
+
+    def _ask(self, key: Hashable, text: str) -> Packed:
         if not self._room.acquire(timeout=PATIENCE_S):
             raise BusyError(f"{AT_ONCE} questions are being answered, and none was ready within {PATIENCE_S} seconds. Try again.")
         try:
             # Who waited may have waited for the same.
-            if (found := self._rows.get(key)) is None:
+            found = self._rows.get(key)
+            if found is None:
                 columns, terms = self.graph.store.solutions(text)
                 found = Packed.of(columns, (tuple(map(to_python, row)) for row in terms))
                 self._rows.put(key, found)

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any
+from urllib.parse import quote
 
 from fastapi import FastAPI, Path, Request
 from fastapi import Query as Params
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import RedirectResponse, Response
 
-from kg.api.asking import LIST_FORMATS, envelope, format_of, next_page, page, reply, service_of, triples
+from kg.api.asking import LIST_FORMATS, envelope, format_of, next_page, page, reply, service_of, show, triples
 from kg.api.frame import to_json
 from kg.api.lists import Paged
 from kg.api.models import PROBLEMS, TWINS, Entity, Neighbours, Source
 from kg.api.networks import Filtered, edge_record, node_record
-from kg.api.pages import Listing, Sheet, path_of
+from kg.api.pages import Listing, Sheet, entity_path, path_of, sort_of
 from kg.api.service import Service
+from kg.api.views import IDENTIFIERS, covered, groups_of, offices_of, passage_of, picture_of, pieces_of, plain, properties_of, total_of
 from kg.elements import to_plain
+from kg.errors import NotFoundError
 from kg.network import neighbours
 from kg.show import Known, Record, read_known
 from kg.sources import to_link
@@ -53,7 +58,15 @@ def follow(request: Request, class_name: Class, slug: Slug) -> Response:
     return RedirectResponse(request.scope.get("root_path", "") + path_of(id) + suffix, 303, {"Cache-Control": "public, no-cache"})
 
 
-def get_entity(request: Request, class_name: Class, slug: Slug) -> Response:
+class Whole(BaseModel):
+    """Of which kind of facts a page shows all."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    all: str | None = Field(None, max_length=40, description="for a browser: show all facts of this kind", examples=["pledges"])
+
+
+def get_entity(request: Request, class_name: Class, slug: Slug, params: Annotated[Whole, Params()]) -> Response:
     """Tell all that is known of a thing, each line with its passages."""
     service = service_of(request)
     known = read_known(service.graph, f"{class_name}:{slug}")
@@ -62,24 +75,44 @@ def get_entity(request: Request, class_name: Class, slug: Slug) -> Response:
         return reply(to_json(_entity(known, service) | envelope(request)), format)
     if format in ("ttl", "jsonld"):
         return triples(request, [known.id, *(str(rows[0]["fact"]) for rows in known.facts)], format)
-    listing = _facts(known)
     if format == "csv":
+        listing = _facts(known)
         return reply(to_csv([listing.columns, *listing.rows]).encode(), format)
-    labels = service.graph.labels(value for row in listing.rows for value in row)
-    told = [
-        ("Class", known.class_label),
-        ("Short form", known.id),
-        *((str(row["property_label"]).capitalize(), row["value_label"]) for row in known.properties),
+    return _entity_page(request, known, params.all)
+
+
+def _entity_page(request: Request, known: Known, whole: str | None) -> Response:
+    """Show all that is known of a thing, by kind and by date."""
+    service = service_of(request)
+    graph, id = service.graph, known.id
+    own_proof = [passage_of(row, service) for row in known.proof.get(id, ())]
+    groups = groups_of(known, service, whole)
+    told: dict[str, Any] = {
+        "known": known,
+        "class_name": sort_of(id),
+        "is_fact": sort_of(id) in ("Pledge", "Statement", "Outcome", "Link", "Tenure", "Money", "Quantity", "Date"),
+        "iri": to_iri(id),
+        "properties": properties_of(known) if not whole else [],
+        "own_proof": own_proof if not whole else [],
+        "total": total_of(known),
+        "offices": offices_of(service, id) if sort_of(id) == "Person" and not whole else [],
+        "groups": groups,
+        "names": [row for row in known.names if row["reported_in"]],
+        "identifiers": [(f"{row['name_kind']}: {row['name']}", _register(row)) for row in known.names if not row["reported_in"]],
+        "picture": picture_of(service, id),
+        "ways": neighbours(graph, id, limit=1).ways if graph.table().numbers([id]) else (),
+    }
+    things = [fact["reported_in"] for group in groups for fact in group["facts"]]
+    things += [one["source"] for group in groups for fact in group["facts"] for one in fact["passages"]] + [
+        one["source"] for one in own_proof
     ]
-    names = Listing("Names", ("name", "kind", "reported_in"), [(row["name"], row["name_kind"], row["reported_in"]) for row in known.names])
-    is_node = bool(service.graph.table().numbers([known.id]))
-    links = [("Neighbours", path_of(known.id) + "/neighbours"), ("Picture", f"/subgraph?seed={known.id}&depth=2&format=html")]
-    return page(
-        request,
-        Sheet(
-            known.label, told=told, listings=[names, listing] if known.names else [listing], labels=labels, links=links if is_node else ()
-        ),
-    )
+    things += [row["reported_in"] for row in told["names"]] + [source for row in told["offices"] for _, source in row["told"]]
+    return show(request, "entity", known.label or id, labels=graph.labels(things), **told)
+
+
+def _register(row: Record) -> str | None:
+    address = IDENTIFIERS.get(str(row["name_kind"]))
+    return address.format(quote(str(row["name"]))) if address else None
 
 
 def _entity(known: Known, service: Service) -> dict[str, Any]:
@@ -94,7 +127,7 @@ def _entity(known: Known, service: Service) -> dict[str, Any]:
             for row in known.properties
         ],
         "names": [{"name": row["name"], "kind": row["name_kind"], "reported_in": row["reported_in"]} for row in known.names],
-        "passages": [_passage(row, service) for row in known.proof.get(known.id, ())],
+        "passages": [_told_passage(row, service) for row in known.proof.get(known.id, ())],
         "facts": [_fact(rows, known, service) for rows in known.facts],
     }
 
@@ -110,22 +143,12 @@ def _fact(rows: tuple[Record, ...], known: Known, service: Service) -> dict[str,
         "latest": first["latest"] and str(first["latest"]),
         "dated_by": first["dated_by"],
         "reported_in": first["reported_in"],
-        "passages": [_passage(row, service) for row in known.proof.get(str(first["fact"]), ())],
+        "passages": [_told_passage(row, service) for row in known.proof.get(str(first["fact"]), ())],
     }
 
 
-def _passage(row: Record, service: Service) -> dict[str, Any]:
-    source, start, end = str(row["source"]), int(str(row["start"])), int(str(row["end"]))
-    return {
-        "id": row["passage"],
-        "source": source,
-        "start": start,
-        "end": end,
-        "form": row["form"],
-        "sha256": row["sha256"],
-        "link": _link(row),
-        "words": service.texts[source][start:end] if source in service.texts else None,
-    }
+def _told_passage(row: Record, service: Service) -> dict[str, Any]:
+    return {name: value for name, value in passage_of(row, service).items() if name not in ("starts_with", "ends_with")}
 
 
 def _link(row: Record) -> str | None:
@@ -201,7 +224,9 @@ def get_source(request: Request, slug: Slug) -> Response:
     """Tell what a source is, which of it is no article, and how many facts it tells."""
     service, id = service_of(request), f"source:{slug}"
     service.graph.require(id, "Source")
-    row = next(row for row in service.rows("sources", {}) if row["source"] == id)
+    row = next((row for row in service.rows("sources", {}) if row["source"] == id), None)
+    if row is None:
+        raise NotFoundError(f"Of the source {id!r} nothing is told but its name; {entity_path(id)} has what there is.")
     format = format_of(request, LIST_FORMATS)
     if format in ("ttl", "jsonld"):
         return triples(request, [id], format)
@@ -212,17 +237,36 @@ def get_source(request: Request, slug: Slug) -> Response:
         told = {"id": id, **{name: to_plain(value) if value is not None else None for name, value in row.items() if name != "source"}}
         regions = [{"start": start, "end": end, "kind": kind, "holds": holds} for (start, end, kind), holds in furniture.items()]
         return reply(to_json({**told, "furniture": regions, **envelope(request)}), format)
-    rows = [(start, end, kind, "; ".join(holds)) for (start, end, kind), holds in furniture.items()]
     if format == "csv":
         return reply(to_csv([tuple(row), tuple(row.values())]).encode(), format)
-    listing = Listing("What is not the article", ("start", "end", "kind", "holds"), rows, "Nothing of it is a fact of the graph.")
-    links = [("All facts", f"/queries/facts?node={id}"), ("Its pledges", f"/pledges?source={id}")]
-    return page(
-        request,
-        Sheet(
-            str(row["label"]),
-            told=[(name.replace("_", " ").capitalize(), value) for name, value in row.items()],
-            listings=[listing],
-            links=links,
-        ),
-    )
+    return _source_page(request, id, plain(row), furniture)
+
+
+def _source_page(request: Request, id: str, row: Mapping[str, Any], furniture: Mapping[tuple[Any, ...], list[str]]) -> Response:
+    """Show a source: what it tells, with each passage, and where the text is at hand the text itself."""
+    service = service_of(request)
+    proof = service.rows("provenance", {"source": id})
+    found: dict[tuple[int, int], dict[str, Any]] = {}
+    for one in proof.page(0, MOST_PASSAGES).to_dicts():
+        passage = passage_of(one, service)
+        entry = found.setdefault((passage["start"], passage["end"]), {**passage, "facts": []})
+        entry["facts"].append((str(one["node_id"]), str(one["node_label"])))
+    passages = [found[span] for span in sorted(found)]
+    regions = [(int(start), int(end)) for start, end, _ in furniture]
+    told: dict[str, Any] = {
+        "id": id,
+        "row": row,
+        "at": next(at for at, one in enumerate(service.rows("sources", {})) if one["source"] == id),
+        "passages": passages,
+        "cited_rows": proof.total,
+        "is_whole": proof.total <= MOST_PASSAGES,
+        "furniture": [{"start": start, "end": end, "kind": kind, "holds": holds} for (start, end, kind), holds in furniture.items()],
+        "pieces": pieces_of(service.texts[id], passages, regions) if id in service.texts else [],
+        "cover": covered(passages, regions, int(row["length"])) if row["length"] else None,
+        "labels": service.graph.labels([id]),
+    }
+    return show(request, "source", str(row["label"]), **told)
+
+
+MOST_PASSAGES = 2_000
+"""How many rows of passages the page of a source holds."""

@@ -205,7 +205,7 @@ def network(
 @app.command()
 def subgraph(
     ids: Annotated[list[str], typer.Argument(metavar="ID...", help="Where to start: short forms such as person:matt-hancock.")],
-    depth: Annotated[int, typer.Option("--depth", help="Steps from there, 1 to 4.")] = 1,
+    depth: Annotated[int, typer.Option("--depth", help="Steps from there, 0 to 4; 0 takes these alone.")] = 1,
     classes: ClassOption = None,
     relation: RelationOption = None,
     source: ReportedOption = None,

@@ -1,0 +1,405 @@
+"""The pages as a reader meets them: by clicks alone, with and without script, and every number the answer that it leads to."""
+
+import gzip
+import re
+from collections.abc import Callable, Iterator
+from html import unescape
+from html.parser import HTMLParser
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import pyoxigraph as ox
+import pytest
+import uvicorn
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page
+from starlette.testclient import TestClient
+
+import kg
+from conftest import TEXTS
+from kg.api import Limits, create_app
+from kg.api.views import GROUPS, covered, pieces_of, search_of, shorten_text
+from kg.store import Embedded
+from kg.vocab import ID, KG, RDF, RDFS
+
+ACCEPT = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
+SERIOUS = ("serious", "critical")
+PAGES = {
+    "home": "/",
+    "ledger": "/pledges",
+    "ledger, filtered": "/pledges?strength=firm&with_money=true",
+    "ledger, empty": "/pledges?maker=person:matt-hancock&theme=theme:bureaucracy",
+    "timeline": "/timeline",
+    "timeline of pledges": "/timeline?class=Pledge&since=2021-01-01",
+    "conflicts": "/conflicts",
+    "absences": "/absences?source=source:publictechnology-first-speech",
+    "sources": "/sources",
+    "source": "/sources/publictechnology-first-speech",
+    "search": "/entities?q=hancok",
+    "things": "/entities?class=Trust",
+    "person": "/entities/person/matt-hancock",
+    "pledge": "/entities/pledge/publictechnology-first-speech-fund",
+    "trust": "/entities/trust/east-cheshire",
+    "wave": "/entities/wave/digital-aspirant-second-seed",
+    "conflict": "/entities/conflict/publictechnology-first-speech-fund",
+    "neighbours": "/entities/person/matt-hancock/neighbours",
+    "questions": "/queries",
+    "a question": "/queries/money",
+    "path": "/path?from=place:birmingham&to=person:matt-hancock",
+    "sparql": "/sparql",
+    "sparql, answered": "/sparql?query=SELECT%20%3Fx%20%7B%3Fx%20a%20kg%3ATrust%7D",
+    "sparql, wrong": "/sparql?query=SELECT%20%7B",
+    "method": "/method",
+    "nothing there": "/entities/person/nobody",
+}
+
+
+@pytest.fixture(scope="module")
+def client() -> Iterator[TestClient]:
+    with TestClient(create_app(limits=Limits(workers=1)), raise_server_exceptions=False) as found:
+        yield found
+
+
+class _Numbers(HTMLParser):
+    """The numbers of a page: where each leads, which part of that answer it is, and what stands there."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[tuple[str, str, str]] = []
+        self._open: tuple[str, str] | None = None
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        told = dict(attrs)
+        if tag == "a" and "data-at" in told:
+            self._open = (str(told["href"]), str(told["data-at"]))
+
+    def handle_data(self, data: str) -> None:
+        if self._open:
+            self.found.append((*self._open, data))
+            self._open = None
+
+
+def _numbers(page: str) -> list[tuple[str, str, str]]:
+    parser = _Numbers()
+    parser.feed(page)
+    return parser.found
+
+
+def _answer(client: TestClient, address: str, at: str) -> Any:
+    path, _, search = address.partition("?")
+    found: Any = client.get(f"{path}.json" + (f"?{search}" if search else "")).json()
+    if at.startswith("way:"):
+        return sum(way["edges"] for way in found["ways"] if way["label"] == at[4:])
+    for step in at.split("."):
+        found = found[int(step)] if isinstance(found, list) else found[step]
+    return found
+
+
+def _all_pages(client: TestClient) -> list[str]:
+    """Every page of the shipped graph: those above, and that of each thing."""
+    things = client.get("/entities.json?limit=1000").json()["results"]
+    things += client.get("/entities.json?limit=1000&offset=1000").json()["results"]
+    paths = [f"/entities/{one['id'].replace(':', '/')}" for one in things if one["class"] not in ("Passage", "Furniture", "Identifier")]
+    return [*PAGES.values(), *(f"/sources/{one['id'][7:]}" for one in things if one["class"] == "Source"), *paths]
+
+
+def test_every_number_is_the_answer_that_it_leads_to(client: TestClient) -> None:
+    seen, wrong = 0, []
+    for path in _all_pages(client):
+        for address, at, text in _numbers(client.get(path, headers=ACCEPT).text):
+            seen += 1
+            answer = _answer(client, address, at)
+            shown = re.sub(r"[A-Z]{3} |,", "", text)
+            if float(shown) != float(answer):
+                wrong.append((path, address, at, text, answer))
+    assert wrong == []
+    assert seen > 1000, "the pages show numbers"
+
+
+def test_every_link_within_leads_somewhere(client: TestClient) -> None:
+    paths = [path for path in PAGES.values() if "nobody" not in path and "SELECT%20%7B" not in path]
+    links = {
+        unescape(link).partition("#")[0]
+        for path in paths
+        for link in re.findall(r'(?:href|src)="(/[^"]*)"', client.get(path, headers=ACCEPT).text)
+    }
+    broken = [
+        (link, answer.status_code) for link in sorted(links - {""}) if (answer := client.get(link, headers=ACCEPT)).status_code != 200
+    ]
+    assert broken == []
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_is_small_and_names_what_it_is(client: TestClient, name: str) -> None:
+    answer = client.get(PAGES[name], headers=ACCEPT)
+    page = answer.text
+    assert answer.status_code == {"nothing there": 404, "sparql, wrong": 400}.get(name, 200)
+    assert len(gzip.compress(answer.content)) < 100_000
+    assert page.count("<h1") == 1
+    assert re.search(r"<title>[^<]+</title>", page)
+    assert "script-src 'self'; connect-src 'self'" in answer.headers["content-security-policy"]
+    assert not re.search(r"<script>|\sstyle=|\son\w+=|javascript:", page), "the policy forbids what is written into a page"
+
+
+@pytest.mark.parametrize("name", ["ledger", "timeline", "sources", "source", "person", "pledge", "things", "a question", "conflicts"])
+def test_a_page_links_to_the_same_as_data(client: TestClient, name: str) -> None:
+    twins = re.findall(r'<link rel="alternate" type="([^"]+)" href="([^"]+)"', client.get(PAGES[name], headers=ACCEPT).text)
+    assert len(twins) == 4
+    for media, address in twins:
+        answer = client.get(unescape(address))
+        assert (answer.status_code, answer.headers["content-type"].partition(";")[0]) == (200, media)
+
+
+def test_the_chart_counts_no_fund_twice(client: TestClient) -> None:
+    for search in ("", "?source=source:publictechnology-first-speech", "?strength=firm"):
+        page = _numbers(client.get(f"/pledges{search}", headers=ACCEPT).text)
+        totals = {at.rpartition(".")[2]: text for address, at, text in page if address.startswith("/queries/money_total")}
+        bars = [text for address, at, text in page if address.startswith("/queries/money_by_programme") and at.endswith("total_low")]
+        assert sum(int(re.sub(r"\D", "", text)) for text in bars) == int(re.sub(r"\D", "", totals["total_low"]))
+
+
+def test_facts_of_a_kind_can_all_be_seen(client: TestClient) -> None:
+    page = client.get("/entities/person/matt-hancock", headers=ACCEPT).text
+    more = re.findall(r'href="(/entities/person/matt-hancock\?all=\w+)">All (\d+)', page)
+    assert more
+    for address, count in more:
+        assert client.get(address, headers=ACCEPT).text.count('<p class="when">') == int(count)
+    assert client.get("/entities/person/matt-hancock?all=nonsense", headers=ACCEPT).status_code == 200
+    assert {key for key, *_ in GROUPS} >= {address.rpartition("=")[2] for address, _ in more}
+
+
+# ---------------------------------------------------------------- hostile data and texts
+
+
+HOSTILE = "\"'></a></title><script>alert(1)</script><img src=x onerror=alert(2)>{{ 7*7 }} javascript:alert(3)"
+
+
+def _hostile() -> Embedded:
+    def node(name: str) -> ox.NamedNode:
+        return ox.NamedNode(ID + name)
+
+    source = node("source/s")
+    quads = []
+    for name, sort in {"person/x": "Person", "pledge/s-y": "Pledge", "source/s": "Source", "conflict/s-z": "Conflict"}.items():
+        quads.append(ox.Quad(node(name), ox.NamedNode(RDF + "type"), ox.NamedNode(KG + sort), source))
+        quads.append(ox.Quad(node(name), ox.NamedNode(RDFS + "label"), ox.Literal(HOSTILE), source))
+    quads.append(ox.Quad(node("pledge/s-y"), ox.NamedNode(KG + "maker"), node("person/x"), source))
+    quads.append(ox.Quad(node("pledge/s-y"), ox.NamedNode(KG + "condition"), ox.Literal(HOSTILE), source))
+    quads.append(ox.Quad(node("conflict/s-z"), ox.NamedNode(KG + "between"), node("pledge/s-y"), source))
+    for name in ("title", "address", "sha256"):
+        quads.append(ox.Quad(source, ox.NamedNode(KG + name), ox.Literal(HOSTILE), source))
+    quads.append(
+        ox.Quad(node("pledge/s-y"), ox.NamedNode(KG + "strength"), ox.NamedNode("https://w3id.org/kg-commitments/code/firm"), source)
+    )
+    quads.append(
+        ox.Quad(node("pledge/s-y"), ox.NamedNode(KG + "polarity"), ox.NamedNode("https://w3id.org/kg-commitments/code/act"), source)
+    )
+    return Embedded.from_quads(quads)
+
+
+def test_a_hostile_label_is_inert_on_every_page() -> None:
+    with TestClient(create_app(_hostile(), limits=Limits(workers=1)), raise_server_exceptions=False) as client:
+        paths = ["/", "/pledges", "/timeline", "/conflicts", "/absences", "/sources", "/sources/s", "/entities", "/queries/pledges"]
+        paths += [
+            "/entities/person/x",
+            "/entities/pledge/s-y",
+            "/entities/conflict/s-z",
+            "/sparql?query=SELECT%20*%20%7B%3Fa%20%3Fb%20%3Fc%7D",
+        ]
+        for path in paths:
+            answer = client.get(path, headers=ACCEPT)
+            assert answer.status_code == (404 if path == "/sources/s" else 200), path
+            assert not re.search(r"<script>|<img|href=\"javascript|onerror=alert\(2\)>(?!&)", answer.text.replace("&lt;", "‹")), path
+            assert "49 javascript" not in answer.text
+
+
+def test_a_text_is_cut_where_passages_and_furniture_begin_and_end() -> None:
+    text = "Title. First second third. Share this"
+    passages = [{"start": 7, "end": 19}, {"start": 13, "end": 26}]
+    pieces = pieces_of(text, passages, [(27, 37)])
+    assert "".join(piece["text"] for piece in pieces) == text
+    assert [(piece["text"], piece["passages"]) for piece in pieces if piece["passages"]] == [
+        ("First ", ["p7-19"]),
+        ("second", ["p7-19", "p13-26"]),
+        (" third.", ["p13-26"]),
+    ]
+    assert [piece["text"] for piece in pieces if piece["is_furniture"]] == ["Share this"]
+    assert covered(passages, [(27, 37)], len(text)) == 19 / 27
+    assert pieces_of("", [], []) == []
+
+
+def test_what_is_too_long_is_cut_between_words() -> None:
+    assert shorten_text("one two three", 8) == "one two…"
+    assert shorten_text("x" * 30, 8) == "x" * 8 + "…"
+    assert search_of({"a": None}) == ""
+
+
+# ---------------------------------------------------------------- in a browser
+
+
+@pytest.fixture(scope="module")
+def address() -> Iterator[str]:
+    application = create_app(limits=Limits(workers=1))
+    server = uvicorn.Server(uvicorn.Config(application, port=0, log_level="warning", access_log=False))
+    thread = Thread(target=server.run)
+    thread.start()
+    while not server.started:
+        thread.join(0.05)
+    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    server.should_exit = True
+    thread.join(20)
+
+
+Visit = Callable[..., Page]
+
+
+@pytest.fixture
+def visit(browser: Browser, address: str) -> Iterator[Visit]:
+    """Open a page; when the test is over, none may have complained or asked another host."""
+    contexts, complaints, elsewhere = [], [], []
+
+    def start(path: str = "/", *, script: bool = True, size: tuple[int, int] = (1280, 900), scheme: str = "light") -> Page:
+        context = browser.new_context(
+            viewport={"width": size[0], "height": size[1]},
+            java_script_enabled=script,
+            color_scheme=scheme,  # type: ignore[arg-type]  # a test gives light or dark
+        )
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", lambda message: complaints.append(message.text) if message.type in ("error", "warning") else None)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("request", lambda request: elsewhere.append(request.url) if not request.url.startswith((address, "data:")) else None)
+        page.goto(address + path)
+        return page
+
+    yield start
+    for context in contexts:
+        context.close()
+    assert [text for text in complaints if "status of 40" not in text] == []
+    assert elsewhere == []
+
+
+@pytest.mark.parametrize("script", [True, False], ids=["with script", "without"])
+class TestWhatAJournalistDoesFirst:
+    """Each from the first page, by clicks and typing alone."""
+
+    def test_who_promised_most_and_in_which_words(self, visit: Visit, script: bool) -> None:
+        page = visit(script=script)
+        page.click("text=The whole ledger")
+        page.select_option("select[name=with_money]", "true")
+        page.click("main form button")
+        page.click(".ledger a:has-text('Fund the NHS')")
+        assert "GBP 475,000,000 to 500,000,000" in page.inner_text(".told")
+        assert "#:~:text=" in str(page.get_attribute(".proof a:has-text('public page')", "href"))
+
+    def test_what_one_person_promised(self, visit: Visit, script: bool) -> None:
+        page = visit(script=script)
+        page.fill("#q", "matt hancok")
+        page.keyboard.press("Enter")
+        page.click("main td a:has-text('Matt Hancock') >> nth=0")
+        assert page.inner_text("h1") == "Matt Hancock"
+        assert "Pledges" in page.inner_text("main")
+
+    def test_which_office_he_held(self, visit: Visit, script: bool) -> None:
+        page = visit(script=script)
+        page.click(".entries a:has-text('Matt Hancock') >> nth=0")
+        assert "Secretary of State for Health and Social Care" in page.inner_text(".offices")
+
+    def test_what_a_trust_gets(self, visit: Visit, script: bool) -> None:
+        page = visit(script=script)
+        page.click(".classes a:has-text('Trust') >> nth=0")
+        page.click("main table a >> nth=0")
+        page.click(".tally a >> nth=0")
+        assert page.locator("main table a").count()
+
+    def test_what_does_not_agree(self, visit: Visit, script: bool) -> None:
+        page = visit(script=script)
+        page.click("text=What does not agree?")
+        assert page.locator(".sides > li").count() == 7
+        assert page.locator(".sides .proof").count() >= 7
+
+    def test_what_is_not_said(self, visit: Visit, script: bool) -> None:
+        page = visit(script=script)
+        page.click("nav >> text=Conflicts")
+        page.click("#absences ~ .entries a >> nth=0")
+        assert "Absence" in page.inner_text(".kicker")
+
+    def test_when_it_was(self, visit: Visit, script: bool) -> None:
+        page = visit(script=script)
+        page.click("nav >> text=Timeline")
+        page.select_option("select[name=class]", "Pledge")
+        page.click("main form button")
+        assert page.locator(".timeline a.c-Pledge").count() == 28
+        assert page.locator(".timeline a.c-Outcome").count() == 0
+
+    def test_where_it_says_so(self, visit: Visit, script: bool) -> None:
+        page = visit(script=script)
+        page.click("nav >> text=Sources")
+        page.click("main a:has-text('PublicTechnology') >> nth=0")
+        assert page.locator(".proof").count() > 20
+        assert "What is not the article" in page.inner_text("main")
+
+    def test_a_number_leads_to_its_answer(self, visit: Visit, script: bool) -> None:
+        page = visit(script=script)
+        page.click(".figures a >> nth=3")
+        assert "480,250,000" in page.inner_text("main table")
+
+    def test_a_question_of_ones_own(self, visit: Visit, script: bool) -> None:
+        page = visit(script=script)
+        page.click("nav >> text=SPARQL")
+        page.fill("#query", "SELECT ?name { ?x a kg:Person ; rdfs:label ?name } ORDER BY ?name")
+        page.click("main form button")
+        assert page.locator("main td").count() == 6
+        assert page.locator(".twins >> nth=0").locator("a").count() == 4
+
+
+def test_names_are_offered_while_one_types(visit: Visit) -> None:
+    page = visit("/pledges")
+    page.locator("#q").press_sequentially("hancok")
+    page.wait_for_selector(".matches li")
+    assert page.get_attribute("#q", "aria-expanded") == "true"
+    page.press("#q", "ArrowDown")
+    assert page.get_attribute("#q", "aria-activedescendant") == "q-matches-0"
+    page.press("#q", "Escape")
+    assert page.get_attribute("#q", "aria-expanded") == "false"
+    page.fill("#q", "hanco")
+    page.wait_for_selector(".matches li >> text=Matt Hancock")
+    page.press("#q", "ArrowDown")
+    page.press("#q", "Enter")
+    page.wait_for_url("**/entities/**")
+
+
+LOOKS = [(name, "light") for name in PAGES]
+DARK = ("home", "ledger", "timeline", "conflicts", "source", "person", "sparql, answered", "sparql, wrong")
+"""What has a colour that no other page has."""
+
+
+@pytest.mark.parametrize(("name", "scheme"), [*LOOKS, *((name, "dark") for name in DARK)])
+def test_axe_finds_nothing_serious(visit: Visit, name: str, scheme: str) -> None:
+    page = visit(PAGES[name], scheme=scheme)
+    rules = Axe().run(page).response["violations"]
+    found = [(rule["id"], [node["html"][:120] for node in rule["nodes"][:3]]) for rule in rules if rule["impact"] in SERIOUS]
+    assert found == []
+
+
+@pytest.mark.parametrize("width", [360, 768, 1280, 2200])
+def test_nothing_is_cut_off(visit: Visit, width: int) -> None:
+    page = visit(size=(width, 900))
+    origin = page.url.rstrip("/")
+    for path in PAGES.values():
+        page.goto(origin + path)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, path
+
+
+def test_the_texts_are_shown_where_they_are_at_hand(small_graph: Path) -> None:
+    app = create_app(kg.open(small_graph), limits=Limits(workers=1), sources=TEXTS)
+    client = TestClient(app, raise_server_exceptions=False)
+    pages = [client.get(f"/sources/{one['source'][7:]}", headers=ACCEPT).text for one in client.get("/sources.json").json()["results"]]
+    for page in pages:
+        marked = re.findall(r'<a href="#f-(p\d+-\d+)" data-in=', page)
+        assert marked
+        for anchor in marked:
+            assert f'id="f-{anchor}"' in page
+            assert f'id="{anchor}"' in page
+    assert any('class="furniture"' in page for page in pages)
