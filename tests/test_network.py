@@ -278,9 +278,16 @@ def test_a_filter_of_sources_leaves_only_what_they_say(graph: kg.Graph) -> None:
     assert {edge.reported_in for edge in found.edges} == {source}
 
 
-@pytest.mark.parametrize("depth", [0, -1, 5, 99])
+def test_at_depth_0_there_are_the_seeds_and_what_ties_them(graph: kg.Graph) -> None:
+    seeds = ["person:matt-hancock", "organisation:nhsx", "pledge:publictechnology-first-speech-fund"]
+    found = subgraph(graph, seeds, depth=0)
+    assert [node.id for node in found.nodes] == sorted(seeds)
+    assert {(edge.start, edge.end) for edge in found.edges} == {("pledge:publictechnology-first-speech-fund", "person:matt-hancock")}
+
+
+@pytest.mark.parametrize("depth", [-1, 5, 99])
 def test_a_depth_out_of_range_is_refused(graph: kg.Graph, depth: int) -> None:
-    with pytest.raises(CallError, match=rf"^The depth is {depth}; it must be from 1 to 4\.$"):
+    with pytest.raises(CallError, match=rf"^The depth is {depth}; it must be from 0 to 4\.$"):
         subgraph(graph, ["person:matt-hancock"], depth=depth)
 
 

@@ -352,12 +352,12 @@ function isInView(id) {
   return x > 60 && y > 40 && x < wide - 60 && y < high - 40;
 }
 /* What is seen from afar is never so small that its class cannot be told by its shape. */
-let least = 0;
-const drawnSize = id => Math.max(sizeOf(id), least);
+let extra = 0;
+const drawnSize = id => sizeOf(id) + extra;
 function grow(scale) {
-  const wanted = Math.min(18, 6 / scale);
-  if (Math.abs(wanted - least) < 0.5) return;
-  least = wanted;
+  const wanted = Math.min(12, Math.max(0, 6.5 / scale - 9));
+  if (Math.abs(wanted - extra) < 0.5) return;
+  extra = wanted;
   dots.update(ids.map(id => ({ id, size: drawnSize(id) })));
 }
 picture.on("zoom", event => grow(event.scale));
