@@ -34,6 +34,7 @@ PAGES = {
     "timeline of pledges": "/timeline?class=Pledge&since=2021-01-01",
     "conflicts": "/conflicts",
     "absences": "/absences?source=source:publictechnology-first-speech",
+    "absences of a thing": "/absences?about=source:future-care-capital-digital-aspirants",
     "sources": "/sources",
     "source": "/sources/publictechnology-first-speech",
     "search": "/entities?q=hancok",

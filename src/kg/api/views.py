@@ -57,7 +57,7 @@ def home_of(service: Service, classes: Mapping[str, int]) -> dict[str, Any]:
             for at, row in enumerate(money)
         ),
         *(
-            ("and at most", row["total_high"], "/queries/money_total", f"results.{at}.total_high", row["unit"])
+            (_at_most(row), row["total_high"], "/queries/money_total", f"results.{at}.total_high", row["unit"])
             for at, row in enumerate(money)
         ),
     ]
@@ -93,6 +93,11 @@ def home_of(service: Service, classes: Mapping[str, int]) -> dict[str, Any]:
         "labels": found,
         "example": found.get(example, "a name"),
     }
+
+
+def _at_most(row: Mapping[str, Any]) -> str:
+    """A sum with open ends has no upper end: what is known of it is the sum of the others."""
+    return "and at most, but for the open ends" if row["open_ends"] else "and at most"
 
 
 HIDDEN = ("Passage", "Furniture", "Name", "Identifier", "Link")
@@ -187,10 +192,12 @@ def offices_of(service: Service, id: str) -> list[dict[str, Any]]:
     """Return the offices of a person in their order; one that several sources tell of stands once, with each of them."""
     found: dict[tuple[Value, ...], dict[str, Any]] = {}
     for row in service.rows("offices", {"person": id}):
-        key = (row["post_label"], row["organisation_label"], row["status"])
+        key: tuple[Value, ...] = (row["post_label"], row["organisation_label"], row["status"], row["years"])
+        if any(source == row["reported_in"] for _, source in found.get(key, {"told": ()})["told"]):
+            # A source that tells of two such tenures means two.
+            key = (*key, row["tenure"])
         entry = found.setdefault(key, {**plain(row), "told": []})
         entry["told"].append((row["tenure"], row["reported_in"]))
-        entry["years"] = entry["years"] or plain(row)["years"]
     return list(found.values())
 
 
@@ -347,15 +354,34 @@ def ledger_of(service: Service, query: Query, given: Mapping[str, Any], rows: Se
         "money": [plain(row) for row in service.rows("money_total", told)],
         "chart": _bars([plain(row) for row in service.rows("money_by_programme", told)]),
         "rows": shown,
+        "bound": bound_of(service, [str(row["pledge"]) for row in rows]),
         "labels": service.graph.labels(things_in(rows)),
     }
+
+
+def bound_of(service: Service, pledges: Iterable[str]) -> dict[str, dict[str, list[tuple[str, str]]]]:
+    """Return all who are bound by some pledges, and all to whom, with their labels; a row of the question has one of each."""
+    found: dict[str, dict[str, list[tuple[str, str]]]] = {}
+    for some in listed(iri for id in pledges if (iri := expand(id))):
+        query = f"""
+        PREFIX kg: <{KG}> PREFIX rdfs: <{RDFS}>
+        SELECT DISTINCT ?pledge ?role ?thing ?label
+        WHERE {{
+          VALUES ?pledge {{ {some} }}
+          VALUES ?role {{ kg:maker kg:beneficiary }}
+          ?pledge ?role ?thing
+          OPTIONAL {{ ?thing rdfs:label ?label }}
+        }} ORDER BY ?pledge ?role ?thing"""
+        for pledge, role, thing, label in service.graph.store.select(query):
+            found.setdefault(str(pledge), {}).setdefault(str(role)[3:], []).append((str(thing), str(label or thing)))
+    return found
 
 
 def _bars(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return the largest rows of money with the widths of their bars; what has no upper end is drawn as far as it is certain."""
     known = [{**row, "at": at, "reach": row["total_high"] if not row["open_ends"] else row["total_low"]} for at, row in enumerate(rows)]
-    most = max((row["reach"] or 0 for row in known), default=0) or 1
     for row in known:
+        most = max(other["reach"] or 0 for other in known if other["unit"] == row["unit"]) or 1
         row["most"] = round(200 * (row["reach"] or 0) / most, 1)
         row["least"] = round(200 * (row["total_low"] or 0) / most, 1)
     return sorted(known, key=lambda row: (-(row["reach"] or 0), row["at"]))[:MOST_BARS]
@@ -387,6 +413,7 @@ def conflicts_of(service: Service, given: Mapping[str, Any]) -> dict[str, Any]:
         "absences": missing,
         "conflict_rows": conflicts.total,
         "absence_rows": absences.total,
+        "conflict_search": search_of({"source": given.get("source")}),
         "search": search_of(told),
         "proofs": proofs,
         "labels": service.graph.labels(things_in([*shown, *missing])),
