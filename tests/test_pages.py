@@ -166,7 +166,9 @@ def test_facts_of_a_kind_can_all_be_seen(client: TestClient) -> None:
     assert more
     for address, count in more:
         assert client.get(address, headers=ACCEPT).text.count('<p class="when">') == int(count)
-    assert client.get("/entities/person/matt-hancock?all=nonsense", headers=ACCEPT).status_code == 200
+    assert client.get("/entities/person/matt-hancock?all=nonsense", headers=ACCEPT).status_code == 400
+    assert "this page is past the last" in client.get("/pledges?offset=999", headers=ACCEPT).text
+    assert client.get("/method.json").status_code == 406
     assert {key for key, *_ in GROUPS} >= {address.rpartition("=")[2] for address, _ in more}
 
 

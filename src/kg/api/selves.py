@@ -75,6 +75,7 @@ def home(request: Request) -> Response:
 
 def method(request: Request) -> Response:
     """Tell how a sentence becomes a pledge, under which licence, and how a fact is corrected."""
+    format_of(request, ("html",))
     service = service_of(request)
     manifest = service.graph.snapshot.manifest
     told = {"digest": service.digest, "quads": manifest["quads"], "made": manifest.get("made"), "release": release()}

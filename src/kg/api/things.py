@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from urllib.parse import quote
 
 from fastapi import FastAPI, Path, Request
@@ -18,7 +18,19 @@ from kg.api.models import PROBLEMS, TWINS, Entity, Neighbours, Source
 from kg.api.networks import Filtered, edge_record, node_record
 from kg.api.pages import Listing, Sheet, entity_path, path_of, sort_of
 from kg.api.service import Service
-from kg.api.views import IDENTIFIERS, covered, groups_of, offices_of, passage_of, picture_of, pieces_of, plain, properties_of, total_of
+from kg.api.views import (
+    GROUPS,
+    IDENTIFIERS,
+    covered,
+    groups_of,
+    offices_of,
+    passage_of,
+    picture_of,
+    pieces_of,
+    plain,
+    properties_of,
+    total_of,
+)
 from kg.elements import to_plain
 from kg.errors import NotFoundError
 from kg.network import neighbours
@@ -58,12 +70,15 @@ def follow(request: Request, class_name: Class, slug: Slug) -> Response:
     return RedirectResponse(request.scope.get("root_path", "") + path_of(id) + suffix, 303, {"Cache-Control": "public, no-cache"})
 
 
+KINDS = tuple(key for key, *_ in GROUPS)
+
+
 class Whole(BaseModel):
     """Of which kind of facts a page shows all."""
 
     model_config = ConfigDict(extra="forbid")
 
-    all: str | None = Field(None, max_length=40, description="for a browser: show all facts of this kind", examples=["pledges"])
+    all: Literal[KINDS] | None = Field(None, description="for a browser: show all facts of this kind", examples=["pledges"])  # type: ignore[valid-type]  # the kinds are data
 
 
 def get_entity(request: Request, class_name: Class, slug: Slug, params: Annotated[Whole, Params()]) -> Response:
