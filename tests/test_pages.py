@@ -169,6 +169,7 @@ def test_facts_of_a_kind_can_all_be_seen(client: TestClient) -> None:
     assert client.get("/entities/person/matt-hancock?all=nonsense", headers=ACCEPT).status_code == 400
     assert "this page is past the last" in client.get("/pledges?offset=999", headers=ACCEPT).text
     assert client.get("/method.json").status_code == 406
+    assert "/entities?q=NAME searches by name." in client.get("/entities/person/qqqqqqq").json()["detail"]
     assert {key for key, *_ in GROUPS} >= {address.rpartition("=")[2] for address, _ in more}
 
 

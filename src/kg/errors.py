@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from kg.checks import Finding
 
 
+SEARCH = "kg find TEXT searches by name."
+"""The hint for a name of which nothing is near; over HTTP it names the route that searches."""
+
+
 class KGError(Exception):
     """Anything that a caller of this library can be told in one sentence."""
 

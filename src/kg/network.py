@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kg.elements import OPEN, Edge, Filters, Node, edge_attributes, node_attributes
-from kg.errors import CallError, NotFoundError
+from kg.errors import SEARCH, CallError, NotFoundError
 from kg.queries import Graph
 from kg.table import Table
 from kg.vocab import CLASSES, shorten, suggest
@@ -110,7 +110,7 @@ def _hint(table: Table, id: str) -> str:
     if len(same) <= COMPARED and (hint := suggest(slug, same)):
         return hint.replace("'", f"'{prefix}:", 1)
     found = [match.id for match in table.find(slug or id) if match.score >= 88 and table.numbers([match.id])]
-    return f" Did you mean {found[0]!r}?" if found else " kg find TEXT searches by name."
+    return f" Did you mean {found[0]!r}?" if found else f" {SEARCH}"
 
 
 def resolve(table: Table, filters: Filters) -> Filters:

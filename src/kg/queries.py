@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 import yaml
 
 from kg.build import open_graph
-from kg.errors import CallError, DataError, NotFoundError
+from kg.errors import SEARCH, CallError, DataError, NotFoundError
 from kg.names import Match
 from kg.projection import read_projection
 from kg.resources import shipped
@@ -230,7 +230,7 @@ class Graph:
             return hint.replace(repr(hint.split("'")[1]), repr(same[hint.split("'")[1]]))
         wanted = set(ids)
         found = [match.id for match in self.find(slug or text, limit=50) if match.id in wanted and match.score >= 88]
-        return f" Did you mean {found[0]!r}?" if found else " kg find TEXT searches by name."
+        return f" Did you mean {found[0]!r}?" if found else f" {SEARCH}"
 
     def codes(self, code_list: str) -> list[str]:
         """Return the codes of a list, sorted.

@@ -14,7 +14,7 @@ from fastapi import Query as Params
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
-from kg.api.asking import service_of, show
+from kg.api.asking import format_of, service_of, show
 from kg.api.frame import MAX_PARAMS
 from kg.api.networks import MOST_SEEDS
 from kg.api.pages import entity_path
@@ -69,6 +69,7 @@ def add_explorer(app: FastAPI) -> None:
 
 def explore(request: Request, params: Annotated[Start, Params()]) -> Response:
     """Show what lies around some things, and what can be added to them."""
+    format_of(request, ("html",))
     graph = service_of(request).graph
     wanted, to = [*dict.fromkeys(filter(None, map(str.strip, params.seed)))], (params.to or "").strip()
     known = graph.table().numbers(map(shorten, [*wanted, to]))

@@ -18,7 +18,7 @@ from starlette.responses import Response
 
 from kg.api.negotiation import choose, content_type, joined
 from kg.api.pages import problem_page
-from kg.errors import KGError, UnavailableError
+from kg.errors import SEARCH, KGError, UnavailableError
 
 LONGEST = 1000
 """A value of many thousand characters need not be told back whole."""
@@ -31,6 +31,7 @@ LONGEST_QUERY = 20_000
 def problem(request: Request, status: int, detail: str, headers: dict[str, str] | None = None) -> Response:
     """Return a problem document, or a page of the same content for a browser."""
     title = HTTPStatus(status).phrase
+    detail = detail.replace(SEARCH, "/entities?q=NAME searches by name.")
     told = detail if len(detail) <= LONGEST else f"{detail[:500]} […] {detail[-300:]}"
     if choose(joined(request.headers, "accept"), ["problem", "html"]) == "html":
         query = request.query_params.get("query", "")[:LONGEST_QUERY] if request.scope["path"].endswith("/sparql") else ""
