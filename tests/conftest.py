@@ -8,15 +8,21 @@
   need them are skipped unless KG_SOURCES names the folder.
 """
 
+import asyncio
 import os
 import shutil
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Thread
 
 import pytest
+import uvicorn
+from fastapi import FastAPI
 from hypothesis import settings
 from playwright.sync_api import Browser, sync_playwright
 
@@ -101,3 +107,17 @@ def browser() -> Iterator[Browser]:
         started = playwright.chromium.launch(executable_path=chromium, args=flags)
         yield started
         started.close()
+
+
+@contextmanager
+def served(app: FastAPI) -> Iterator[str]:
+    """Serve an application at a free port until the block ends; yield its address."""
+    server = uvicorn.Server(uvicorn.Config(app, ws="none", lifespan="off", log_level="warning", access_log=False))
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        thread = Thread(target=lambda: asyncio.run(server.serve(sockets=[listening])))
+        thread.start()
+        while not server.started:
+            thread.join(0.02)
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        server.should_exit = True
+        thread.join(20)

@@ -1,23 +1,19 @@
 """The explorer is driven in a real browser: what a reader adds, drops and saves is what the interface answers."""
 
-import asyncio
 import re
-import socket
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from threading import Thread
 from typing import Any
 from urllib.parse import parse_qs, quote, urlsplit
 
 import pyoxigraph as ox
 import pytest
-import uvicorn
 from axe_playwright_python.sync_playwright import Axe
 from fastapi import FastAPI
 from playwright.sync_api import Browser, Page, expect
 
 import kg
+from conftest import served
 from kg.api import Limits, create_app
 from kg.api.explorer import LONGEST, MOST
 from kg.network import neighbours, subgraph
@@ -41,22 +37,9 @@ HOSTILE = [
 ]
 
 
-@contextmanager
-def _served(app: FastAPI) -> Iterator[str]:
-    server = uvicorn.Server(uvicorn.Config(app, ws="none", lifespan="off", log_level="warning", access_log=False))
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        thread = Thread(target=lambda: asyncio.run(server.serve(sockets=[listening])))
-        thread.start()
-        while not server.started:
-            thread.join(0.02)
-        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
-        server.should_exit = True
-        thread.join(20)
-
-
 @pytest.fixture(scope="module")
 def address() -> Iterator[str]:
-    with _served(create_app(limits=Limits(workers=1))) as found:
+    with served(create_app(limits=Limits(workers=1))) as found:
         yield found
 
 
@@ -703,7 +686,7 @@ def hostile() -> Iterator[str]:
     outer.mount(
         "/kg", create_app(Embedded.from_quads(ox.parse("\n".join([*text, "}"]), format=ox.RdfFormat.TRIG)), limits=Limits(workers=1))
     )
-    with _served(outer) as found:
+    with served(outer) as found:
         yield f"{found}/kg"
 
 

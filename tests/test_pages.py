@@ -6,18 +6,16 @@ from collections.abc import Callable, Iterator
 from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import pyoxigraph as ox
 import pytest
-import uvicorn
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page
 from starlette.testclient import TestClient
 
 import kg
-from conftest import TEXTS
+from conftest import TEXTS, served
 from kg.api import Limits, create_app
 from kg.api.views import GROUPS, covered, pieces_of, search_of, shorten_text
 from kg.store import Embedded
@@ -244,15 +242,8 @@ def test_what_is_too_long_is_cut_between_words() -> None:
 
 @pytest.fixture(scope="module")
 def address() -> Iterator[str]:
-    application = create_app(limits=Limits(workers=1))
-    server = uvicorn.Server(uvicorn.Config(application, port=0, log_level="warning", access_log=False))
-    thread = Thread(target=server.run)
-    thread.start()
-    while not server.started:
-        thread.join(0.05)
-    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    server.should_exit = True
-    thread.join(20)
+    with served(create_app(limits=Limits(workers=1))) as found:
+        yield found
 
 
 Visit = Callable[..., Page]
@@ -284,76 +275,83 @@ def visit(browser: Browser, address: str) -> Iterator[Visit]:
     assert elsewhere == []
 
 
+def _follow(page: Page, selector: str) -> None:
+    """Click what leads to another page, and wait until all of that page has come."""
+    with page.expect_navigation(wait_until="load"):
+        page.click(selector)
+
+
 @pytest.mark.parametrize("script", [True, False], ids=["with script", "without"])
 class TestWhatAJournalistDoesFirst:
     """Each from the first page, by clicks and typing alone."""
 
     def test_who_promised_most_and_in_which_words(self, visit: Visit, script: bool) -> None:
         page = visit(script=script)
-        page.click("text=The whole ledger")
+        _follow(page, "text=The whole ledger")
         page.select_option("select[name=with_money]", "true")
-        page.click("main form button")
-        page.click(".ledger a:has-text('Fund the NHS')")
+        _follow(page, "main form button")
+        _follow(page, ".ledger a:has-text('Fund the NHS')")
         assert "GBP 475,000,000 to 500,000,000" in page.inner_text(".told")
         assert "#:~:text=" in str(page.get_attribute(".proof a:has-text('public page')", "href"))
 
     def test_what_one_person_promised(self, visit: Visit, script: bool) -> None:
         page = visit(script=script)
         page.fill("#q", "matt hancok")
-        page.keyboard.press("Enter")
-        page.click("main td a:has-text('Matt Hancock') >> nth=0")
+        with page.expect_navigation(wait_until="load"):
+            page.keyboard.press("Enter")
+        _follow(page, "main td a:has-text('Matt Hancock') >> nth=0")
         assert page.inner_text("h1") == "Matt Hancock"
         assert "Pledges" in page.inner_text("main")
 
     def test_which_office_he_held(self, visit: Visit, script: bool) -> None:
         page = visit(script=script)
-        page.click(".entries a:has-text('Matt Hancock') >> nth=0")
+        _follow(page, ".entries a:has-text('Matt Hancock') >> nth=0")
         assert "Secretary of State for Health and Social Care" in page.inner_text(".offices")
 
     def test_what_a_trust_gets(self, visit: Visit, script: bool) -> None:
         page = visit(script=script)
-        page.click(".classes a:has-text('Trust') >> nth=0")
-        page.click("main table a >> nth=0")
-        page.click(".tally a >> nth=0")
+        _follow(page, ".classes a:has-text('Trust') >> nth=0")
+        _follow(page, "main table a >> nth=0")
+        _follow(page, ".tally a >> nth=0")
         assert page.locator("main table a").count()
 
     def test_what_does_not_agree(self, visit: Visit, script: bool) -> None:
         page = visit(script=script)
-        page.click("text=What does not agree?")
+        _follow(page, "text=What does not agree?")
         assert page.locator(".sides > li").count() == 7
         assert page.locator(".sides .proof").count() >= 7
 
     def test_what_is_not_said(self, visit: Visit, script: bool) -> None:
         page = visit(script=script)
-        page.click("nav >> text=Conflicts")
-        page.click("#absences ~ .entries a >> nth=0")
+        _follow(page, "nav >> text=Conflicts")
+        _follow(page, "#absences ~ .entries a >> nth=0")
         assert "Absence" in page.inner_text(".kicker")
 
     def test_when_it_was(self, visit: Visit, script: bool) -> None:
         page = visit(script=script)
-        page.click("nav >> text=Timeline")
+        _follow(page, "nav >> text=Timeline")
         page.select_option("select[name=class]", "Pledge")
-        page.click("main form button")
+        _follow(page, "main form button")
         assert page.locator(".timeline a.c-Pledge").count() == 28
         assert page.locator(".timeline a.c-Outcome").count() == 0
 
     def test_where_it_says_so(self, visit: Visit, script: bool) -> None:
         page = visit(script=script)
-        page.click("nav >> text=Sources")
-        page.click("main a:has-text('PublicTechnology') >> nth=0")
+        _follow(page, "nav >> text=Sources")
+        _follow(page, "main a:has-text('PublicTechnology') >> nth=0")
         assert page.locator(".proof").count() > 20
         assert "What is not the article" in page.inner_text("main")
 
     def test_a_number_leads_to_its_answer(self, visit: Visit, script: bool) -> None:
         page = visit(script=script)
-        page.click(".figures a >> nth=3")
+        _follow(page, ".figures a >> nth=3")
         assert "480,250,000" in page.inner_text("main table")
 
     def test_a_question_of_ones_own(self, visit: Visit, script: bool) -> None:
         page = visit(script=script)
-        page.click("nav >> text=SPARQL")
+        _follow(page, "nav >> text=SPARQL")
         page.fill("#query", "SELECT ?name { ?x a kg:Person ; rdfs:label ?name } ORDER BY ?name")
-        page.click("main form button")
+        _follow(page, "main form button")
         assert page.locator("main td").count() == 6
         assert page.locator(".twins >> nth=0").locator("a").count() == 4
 
