@@ -17,8 +17,6 @@ let ids = [], chosen = null, marked = null;
 /* What the address asks for and could not be read yet. */
 let waiting = start.seeds;
 
-/* A mark that turns the direction of text, left open in a name, would turn what stands beside it. */
-const straight = text => String(text).replace(/[\u202A-\u202E\u2066-\u2069]/g, "");
 const count = (number, one, more = one + "s") => `${number.toLocaleString("en")} ${number === 1 ? one : more}`;
 const node = id => known.nodes.get(id);
 const label = id => node(id).label;
@@ -477,13 +475,6 @@ picture.on("afterDrawing", ctx => {
 
 /* ---------------------------------------------------------------- the list beside it */
 
-function make(tag, properties, ...children) {
-  const found = document.createElement(tag);
-  for (const [name, value] of Object.entries(properties || {})) name in found && name !== "list" ? (found[name] = value) : found.setAttribute(name, value);
-  found.append(...children.filter(child => child !== null && child !== undefined));
-  return found;
-}
-const classed = name => `thing c-${/^\w+$/.test(name) ? name : "Other"}`;
 const pick = (id, key) => make("button", { type: "button", className: `quiet ${classed(node(id).name)}`, "data-key": key, onclick: () => act(() => choose(id)) }, label(id));
 let ties = new Map();
 
@@ -518,9 +509,8 @@ function drawWays(id, ways) {
 }
 function pathForm(id) {
   const input = make("input", { id: "to", type: "search", maxLength: 200, autocomplete: "off", placeholder: "another name", "data-key": "to" });
-  const form = make("form", { className: "search", onsubmit: event => event.preventDefault() }, make("label", { htmlFor: "to" }, "Paths to…"), make("div", { className: "row" }, input, make("button", { "data-key": "find-paths" }, "Find")));
-  const box = combobox(input, (goal, name) => act(() => findPaths(id, goal, name)));
-  form.addEventListener("submit", box.takeFirst);
+  const form = make("form", { className: "search" }, make("label", { htmlFor: "to" }, "Paths to…"), make("div", { className: "row" }, input, make("button", { "data-key": "find-paths" }, "Find")));
+  naming(input, form, (goal, name) => act(() => findPaths(id, goal, name)));
   if (!marked) return form;
   const { first, second } = marked;
   form.append(make("p", { className: "soft" }, pathsTold(), " ", make("a", { href: `${root}/path?from=${encoded(first)}&to=${encoded(second)}`, "data-key": "steps" }, "Step by step, with the proof")));
@@ -605,78 +595,25 @@ function keepAddress() {
 
 /* ---------------------------------------------------------------- finding a name */
 
-/* Suggestions while one types, walked with the arrow keys; Enter takes the one that is marked, or the first. */
-function combobox(input, take) {
-  const list = make("ul", { id: `${input.id}-matches`, className: "matches", hidden: true });
-  let wanted = 0, timer = 0, at = -1, matches = [];
-  list.setAttribute("role", "listbox");
-  list.setAttribute("aria-label", "Names that are near");
-  for (const [name, value] of [["role", "combobox"], ["aria-autocomplete", "list"], ["aria-controls", list.id], ["aria-expanded", "false"]]) input.setAttribute(name, value);
-  input.after(list);
-  function close() {
-    wanted += 1;
-    clearTimeout(timer);
-    list.hidden = true;
-    at = -1;
-    input.setAttribute("aria-expanded", "false");
-    input.removeAttribute("aria-activedescendant");
-  }
-  function mark(step) {
-    if (list.hidden || !matches.length) return;
-    at = at < 0 ? (step > 0 ? 0 : matches.length - 1) : (at + step + matches.length) % matches.length;
-    [...list.children].forEach((option, number) => option.setAttribute("aria-selected", String(number === at)));
-    list.children[at].scrollIntoView({ block: "nearest" });
-    input.setAttribute("aria-activedescendant", list.children[at].id);
-  }
-  function choice(match) {
-    close();
+async function near(text) {
+  const found = await ask(`/entities.json?q=${encodeURIComponent(text)}&limit=8`);
+  if (!found) return null;
+  const here = found.results.filter(match => start.classes.includes(match.class));
+  if (!here.length) say(`Nothing in the network is called “${straight(text.slice(0, 60))}”.`);
+  return here;
+}
+/* A field in which one names a thing; sending its form takes what is nearest. */
+function naming(input, form, take) {
+  const takeNearest = combobox(input, near, match => {
     input.value = "";
     take(match.id, straight(match.label || match.id));
-  }
-  function offer() {
-    list.replaceChildren(...matches.map((match, number) => {
-      const kind = match.name && match.name !== match.label ? `${match.class}, also ${straight(match.name)}` : match.class;
-      const option = make("li", { id: `${list.id}-${number}` }, make("span", { className: classed(match.class) }, straight(match.label || match.id)), make("small", {}, kind));
-      option.setAttribute("role", "option");
-      option.setAttribute("aria-selected", "false");
-      option.addEventListener("pointerdown", event => { event.preventDefault(); choice(match); });
-      return option;
-    }));
-    at = -1;
-    list.hidden = !matches.length;
-    input.setAttribute("aria-expanded", String(!list.hidden));
-  }
-  /* A slow answer to what was typed before must not hide the answer to what is typed now. */
-  async function look() {
-    const text = input.value.trim(), number = ++wanted;
-    clearTimeout(timer);
-    if (text.length < 2) { close(); return false; }
-    const found = await ask(`/entities.json?q=${encodeURIComponent(text.slice(0, 200))}&limit=8`);
-    if (!found || number !== wanted) return false;
-    matches = found.results.filter(match => start.classes.includes(match.class));
-    if (!matches.length) say(`Nothing in the network is called “${straight(text.slice(0, 60))}”.`);
-    offer();
-    return matches.length > 0;
-  }
-  async function takeFirst(event) {
-    event.preventDefault();
-    if (!list.hidden && at >= 0) choice(matches[at]);
-    else if (await look()) choice(matches[0]);
-  }
-  input.addEventListener("input", () => { clearTimeout(timer); timer = setTimeout(look, 120); });
-  input.addEventListener("blur", close);
-  input.addEventListener("keydown", event => {
-    if (event.key === "ArrowDown" || event.key === "ArrowUp") { event.preventDefault(); mark(event.key === "ArrowDown" ? 1 : -1); }
-    else if (event.key === "Escape" && !list.hidden) { event.preventDefault(); close(); }
-    else if (event.key === "Enter") takeFirst(event);
   });
-  return { takeFirst };
+  form.addEventListener("submit", event => { event.preventDefault(); takeNearest(); });
 }
 
 /* ---------------------------------------------------------------- beginning */
 
-const search = combobox($("seed"), (id, name) => act(() => addNamed(id, name)));
-$("start").addEventListener("submit", search.takeFirst);
+naming($("seed"), $("start"), (id, name) => act(() => addNamed(id, name)));
 $("undo").addEventListener("click", () => act(undo));
 $("clear").addEventListener("click", () => act(clear));
 $("again").addEventListener("click", () => act(restore));

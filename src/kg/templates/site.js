@@ -1,74 +1,89 @@
 "use strict";
-/* Suggestions while one types a name. Without this script the form asks the same question. */
-document.querySelectorAll("[data-suggest]").forEach((input) => {
-  const root = input.dataset.suggest, list = document.createElement("ul");
-  let wanted = 0, timer = 0, at = -1;
-  list.className = "matches";
-  list.id = `${input.id}-matches`;
-  list.hidden = true;
-  list.setAttribute("role", "listbox");
-  list.setAttribute("aria-label", "Names that are near");
-  input.after(list);
-  input.setAttribute("role", "combobox");
-  input.setAttribute("aria-autocomplete", "list");
-  input.setAttribute("aria-controls", list.id);
-  input.setAttribute("aria-expanded", "false");
+/* What the pages share: making elements, and names that are offered while one types. Without this script each form asks
+   the same question. */
 
+/* A mark that turns the direction of text, left open in a name, would turn what stands beside it. */
+const straight = text => String(text).replace(/[\u202A-\u202E\u2066-\u2069]/g, "");
+const classed = name => `thing c-${/^\w+$/.test(name) ? name : "Other"}`;
+function make(tag, properties, ...children) {
+  const found = document.createElement(tag);
+  for (const [name, value] of Object.entries(properties || {})) name in found && name !== "list" ? (found[name] = value) : found.setAttribute(name, value);
+  found.append(...children.filter(child => child !== null && child !== undefined));
+  return found;
+}
+
+/* Names below a field, walked with the arrow keys. `find` answers a text with what is near it, or with null where that could
+   not be asked; `take` is called with what is chosen. Enter takes what is marked; else the form is sent. */
+function combobox(input, find, take) {
+  const list = make("ul", { id: `${input.id}-matches`, className: "matches", hidden: true, role: "listbox", "aria-label": "Names that are near" });
+  let wanted = 0, timer = 0, at = -1, matches = [];
+  for (const [name, value] of [["role", "combobox"], ["aria-autocomplete", "list"], ["aria-controls", list.id], ["aria-expanded", "false"]]) input.setAttribute(name, value);
+  input.after(list);
   function close() {
+    wanted += 1;
+    clearTimeout(timer);
     list.hidden = true;
     at = -1;
     input.setAttribute("aria-expanded", "false");
     input.removeAttribute("aria-activedescendant");
   }
-
-  function choose(step) {
-    const options = [...list.children];
-    if (list.hidden || !options.length) return;
-    at = (at + step + options.length + (at < 0 && step < 0 ? 1 : 0)) % options.length;
-    options.forEach((option, number) => option.setAttribute("aria-selected", String(number === at)));
-    options[at].scrollIntoView({ block: "nearest" });
-    input.setAttribute("aria-activedescendant", options[at].id);
+  function mark(step) {
+    if (list.hidden || !matches.length) return;
+    at = at < 0 ? (step > 0 ? 0 : matches.length - 1) : (at + step + matches.length) % matches.length;
+    [...list.children].forEach((option, number) => option.setAttribute("aria-selected", String(number === at)));
+    list.children[at].scrollIntoView({ block: "nearest" });
+    input.setAttribute("aria-activedescendant", list.children[at].id);
   }
-
-  function open(match) {
-    const [name, ...slug] = match.id.split(":");
-    const path = name === "source" ? `/sources/${slug.join(":")}` : `/entities/${name}/${slug.join(":")}`;
-    location.assign(root + path.split("/").map(encodeURIComponent).join("/"));
+  function choose(match) {
+    close();
+    take(match);
   }
-
-  function show(matches) {
+  function offer() {
     list.replaceChildren(...matches.map((match, number) => {
-      const option = document.createElement("li"), kind = document.createElement("small"), name = document.createElement("span");
-      option.id = `${list.id}-${number}`;
-      option.setAttribute("role", "option");
-      option.setAttribute("aria-selected", "false");
-      name.className = `thing c-${match.class}`;
-      name.textContent = match.label;
-      kind.textContent = match.name && match.name !== match.label ? `${match.class}, also ${match.name}` : match.class;
-      option.append(name, kind);
-      option.addEventListener("pointerdown", (event) => { event.preventDefault(); open(match); });
-      option.match = match;
+      const kind = match.name && match.name !== match.label ? `${match.class}, also ${straight(match.name)}` : match.class;
+      const name = make("span", { className: classed(match.class) }, straight(match.label || match.id));
+      const option = make("li", { id: `${list.id}-${number}`, role: "option", "aria-selected": "false" }, name, make("small", {}, kind));
+      option.addEventListener("pointerdown", event => { event.preventDefault(); choose(match); });
       return option;
     }));
     at = -1;
     list.hidden = !matches.length;
     input.setAttribute("aria-expanded", String(!list.hidden));
   }
-
-  async function ask() {
+  /* A slow answer to what was typed before must not hide the answer to what is typed now. */
+  async function look() {
     const text = input.value.trim(), number = ++wanted;
-    if (text.length < 2) return close();
-    const answer = await fetch(`${root}/entities.json?limit=8&q=${encodeURIComponent(text.slice(0, 200))}`).catch(() => null);
-    // A slow answer to what was typed before must not hide the answer to what is typed now.
-    if (!answer || !answer.ok || number !== wanted) return;
-    show((await answer.json()).results);
+    clearTimeout(timer);
+    if (text.length < 2) { close(); return null; }
+    const found = await find(text.slice(0, 200));
+    if (!found || number !== wanted) return null;
+    matches = found;
+    offer();
+    return matches[0];
   }
-
-  input.addEventListener("input", () => { clearTimeout(timer); timer = setTimeout(ask, 120); });
+  input.addEventListener("input", () => { clearTimeout(timer); timer = setTimeout(look, 120); });
   input.addEventListener("blur", close);
-  input.addEventListener("keydown", (event) => {
-    if (event.key === "ArrowDown" || event.key === "ArrowUp") { event.preventDefault(); choose(event.key === "ArrowDown" ? 1 : -1); }
+  input.addEventListener("keydown", event => {
+    if (event.key === "ArrowDown" || event.key === "ArrowUp") { event.preventDefault(); mark(event.key === "ArrowDown" ? 1 : -1); }
     else if (event.key === "Escape" && !list.hidden) { event.preventDefault(); close(); }
-    else if (event.key === "Enter" && at >= 0) { event.preventDefault(); open(list.children[at].match); }
+    else if (event.key === "Enter" && !list.hidden && at >= 0) { event.preventDefault(); choose(matches[at]); }
+  });
+  /* Take the nearest name, as when a form is sent with nothing marked. */
+  return async () => {
+    const nearest = await look();
+    if (nearest) choose(nearest);
+  };
+}
+
+document.querySelectorAll("[data-suggest]").forEach(input => {
+  const base = input.dataset.suggest;
+  async function near(text) {
+    const answer = await fetch(`${base}/entities.json?limit=8&q=${encodeURIComponent(text)}`).catch(() => null);
+    return answer && answer.ok ? (await answer.json()).results : null;
+  }
+  combobox(input, near, match => {
+    const [name, ...slug] = match.id.split(":");
+    const path = name === "source" ? `/sources/${slug.join(":")}` : `/entities/${name}/${slug.join(":")}`;
+    location.assign(base + path.split("/").map(encodeURIComponent).join("/"));
   });
 });
