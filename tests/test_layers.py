@@ -70,7 +70,7 @@ OWNERS = {
     "igraph": {"layout"},
     "fastapi": API,
     "jinja2": {"draw", "api.pages"},
-    "markupsafe": {"draw"},
+    "markupsafe": {"draw", "api.pages"},
     "networkx": {"network", "exports"},
     "orjson": {"table", "api.frame"},
     "oxrdflib": {"store"},

@@ -36,8 +36,26 @@ def test_an_entity_comes_before_a_fact_of_the_same_name() -> None:
 
 
 def test_each_node_is_found_once() -> None:
-    found = [match.id for match in search(NAMES, "brandt", cutoff=0)]
+    found = [match.id for match in search(NAMES, "solvik brandt olav", cutoff=0)]
     assert len(found) == len(set(found)) == len({name.id for name in NAMES})
+
+
+def test_a_long_label_is_found_by_any_of_its_words() -> None:
+    label = "Give seven hospitals money for cranes that lift the sick without hurting them"
+    names = [*NAMES, Name("pledge:long", label, True, False)]
+    for word in label.split():
+        assert "pledge:long" in [match.id for match in search(names, word)], word
+    assert search(names, "hospitals cranes")[0].id == "pledge:long"
+    assert search(names, "hosp")[0].id == "pledge:long", "the beginning of a word is enough"
+
+
+def test_a_name_within_a_longer_text_is_found_below_what_has_all_of_it() -> None:
+    names = [*NAMES, Name("organisation:x", "Speech", True, True)]
+    assert [match.id for match in search(names, "speech in solvik")] == ["event:solvik-speech", "organisation:x", "place:solvik"]
+
+
+def test_exchanged_letters_are_one_error() -> None:
+    assert search([Name("organisation:nhsx", "NHSX", True, True)], "nhxs")
 
 
 def test_what_is_like_no_name_finds_nothing() -> None:

@@ -17,7 +17,8 @@ from starlette.testclient import TestClient
 import kg
 from conftest import TEXTS, served
 from kg.api import Limits, create_app
-from kg.api.views import GROUPS, covered, pieces_of, search_of, shorten_text
+from kg.api.pages import shorten_text
+from kg.api.views import GROUPS, covered, pieces_of, search_of
 from kg.store import Embedded
 from kg.vocab import ID, KG, RDF, RDFS
 

@@ -50,8 +50,22 @@ def fold(text: str) -> str:
     return " ".join(re.findall(r"[^\W_]+", "".join(bare).casefold()))
 
 
+NEAR = 70
+"""From which similarity on, in percent, two words are taken for the same word with a typing error."""
+
+PREFIX = 96
+"""What a word counts, in percent, that is the beginning of another: people stop typing when they see what they want."""
+
+INSIDE = (70, 15)
+"""What a name counts that lies whole in a longer text: at least, and at most beyond that, by its share of the text."""
+
+
 def search(names: Sequence[Name], text: str, *, limit: int = 10, cutoff: float = 70.0) -> list[Match]:
     """Return the nodes whose names are nearest to a text, the best first, each once.
+
+    Each word of the text is compared with the word of the name that is nearest to it; a name counts for how many letters
+    of the text it has, and a little for how many of its own letters the text has. So a long label is found by any word of
+    it, and of two names with the same words the shorter comes first.
 
     Args:
         names: Names to search.
@@ -60,20 +74,56 @@ def search(names: Sequence[Name], text: str, *, limit: int = 10, cutoff: float =
         cutoff: The least score, 0 to 100.
 
     Sources:
-        The score is the weighted ratio of RapidFuzz: https://rapidfuzz.github.io/RapidFuzz/Usage/fuzz.html#wratio
+        Words are compared by optimal string alignment, in which two letters that are exchanged are one error:
+        https://rapidfuzz.github.io/RapidFuzz/Usage/distance/OSA.html
 
     Example:
         >>> names = [Name("person:matt-hancock", "Matt Hancock", True, True), Name("event:x", "A speech", True, True)]
         >>> [match.id for match in search(names, "mat hancok")]
         ['person:matt-hancock']
     """
-    from rapidfuzz import fuzz, process
-
     labels = {name.id: name.name for name in names if name.is_label}
-    found = process.extract(fold(text), [fold(name.name) for name in names], scorer=fuzz.WRatio, score_cutoff=cutoff, limit=None)
-    weighed = ((score if names[index].is_entity else score * FACT_WEIGHT, name, index) for name, score, index in found)
-    ranked = sorted((-round(score, 1), len(name), names[index].id, index) for score, name, index in weighed if score >= cutoff)
+    score = _Scorer(fold(text)[:LONGEST])
+    scored = ((score(fold(name.name)) * (1 if name.is_entity else FACT_WEIGHT), name) for name in names)
+    ranked = sorted((-round(points, 1), len(name.name), name.id, name.name) for points, name in scored if points and points >= cutoff)
     best: dict[str, Match] = {}
-    for negative, _, id, index in ranked:
-        best.setdefault(id, Match(id, labels.get(id, id), names[index].name, -negative))
+    for negative, _, id, found in ranked:
+        best.setdefault(id, Match(id, labels.get(id, id), found, -negative))
     return list(best.values())[:limit]
+
+
+LONGEST = 200
+"""How many letters of a text are looked at."""
+
+
+class _Scorer:
+    """How near names are to one text, from 0 to 100; each word is compared once."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.words = tuple(dict.fromkeys(text.split()))
+        self._ratios: dict[tuple[str, str], float] = {}
+
+    def __call__(self, name: str) -> float:
+        from rapidfuzz import fuzz
+
+        if not self.words or not name:
+            return 0.0
+        words = name.split()
+        nearest = [max((self._ratio(word, other), other) for other in words) for word in self.words]
+        length = sum(map(len, self.words))
+        told = sum(ratio * len(word) for word, (ratio, _) in zip(self.words, nearest, strict=True)) / length
+        share = min(1.0, sum(len(other) for other in {other for ratio, other in nearest if ratio}) / sum(map(len, words)))
+        inside = INSIDE[0] + INSIDE[1] * len(name) / len(self.text) if set(words) <= set(self.words) and len(name) > 2 else 0
+        whole: float = fuzz.ratio(self.text, name, score_cutoff=NEAR)
+        return max(told * (0.9 + 0.1 * share), inside, whole)
+
+    def _ratio(self, word: str, other: str) -> float:
+        from rapidfuzz.distance import OSA
+
+        found = self._ratios.get((word, other))
+        if found is None:
+            found = 100.0 if word == other else PREFIX if other.startswith(word) else 100 * OSA.normalized_similarity(word, other)
+            found = found if found >= NEAR else 0.0
+            self._ratios[word, other] = found
+        return found

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 from urllib.parse import urlencode
 
@@ -12,11 +11,12 @@ from starlette.responses import Response
 
 from kg.api.frame import to_json
 from kg.api.negotiation import SUFFIXES, choose, content_type, joined
-from kg.api.pages import Listing, Sheet, render, to_html
+from kg.api.pages import Listing, render
 from kg.api.service import Service
 from kg.elements import to_plain
 from kg.errors import NotAcceptableError
 from kg.projection import triples_of
+from kg.queries import Query
 from kg.store import Rows, Triples, Value, to_csv
 
 LIST_FORMATS = ("json", "html", "csv", "ttl", "jsonld")
@@ -48,13 +48,6 @@ def format_of(request: Request, offered: Sequence[str], wanted: str | None = Non
 def reply(body: bytes, format: str, headers: Mapping[str, str] | None = None) -> Response:
     """Return an answer in a format."""
     return Response(body, 200, dict(headers or {}), content_type(format))
-
-
-def page(request: Request, sheet: Sheet, formats: Iterable[str] = LIST_FORMATS, headers: Mapping[str, str] | None = None) -> Response:
-    """Return a page that has no template of its own, with the links to the same in other formats."""
-    service = service_of(request)
-    body = to_html(request, replace(sheet, formats=twins(request, formats)), service.licence or "", service.digest)
-    return reply(body, "html", headers)
 
 
 def show(
@@ -117,17 +110,35 @@ def next_page(request: Request, total: int, limit: int, offset: int) -> str | No
     return f"{request.scope['path']}{suffix}?{urlencode([*pairs, ('limit', limit), ('offset', offset + limit)])}"
 
 
-def answer_list(request: Request, part: Rows, sheet: Sheet, *, total: int, limit: int, offset: int, shown: Sequence[str] = ()) -> Response:
+def paging(request: Request, total: int, limit: int, offset: int) -> dict[str, Any]:
+    """Return where a page of a list stands among the others."""
+    before = next_page(request, total, limit, max(offset - limit, 0) - limit) if offset else None
+    following = next_page(request, total, limit, offset)
+    return {
+        "total": total,
+        "first": offset + 1,
+        "last": min(offset + limit, total),
+        "limit": limit,
+        "offset": offset,
+        "following": following and _relative(request, following),
+        "before": before and _relative(request, before),
+    }
+
+
+def answer_list(
+    request: Request, part: Rows, title: str, *, total: int, limit: int, offset: int, query: Query | None = None, **told: Any
+) -> Response:
     """Return one page of rows in the format that is wanted.
 
     Args:
         request: The request.
         part: The rows of the page.
-        sheet: The page of a browser, to which the table is added.
+        title: The heading for a browser.
         total: How many rows there are in all.
         limit: Rows on the page.
         offset: Rows before it.
-        shown: The columns that a browser shows; without any, all.
+        query: The question that the rows answer; it says which columns a browser shows, and what they mean.
+        told: What else a browser shows: `lead` and `fields`.
     """
     format = format_of(request, LIST_FORMATS)
     following = next_page(request, total, limit, offset)
@@ -140,12 +151,34 @@ def answer_list(request: Request, part: Rows, sheet: Sheet, *, total: int, limit
     if format == "json":
         counts = {"total": total, "limit": limit, "offset": offset, "next": following, "truncated": following is not None}
         return reply(to_json({"results": records(part), **counts, "labels": labels, **envelope(request)}), format, headers)
-    columns = [part.columns.index(name) for name in shown or part.columns]
-    table = Listing(
+    told |= {"listing": listing_of(part, query), "labels": labels, "query": query, **paging(request, total, limit, offset)}
+    return show(request, "list", title, headers=headers, **told)
+
+
+def listing_of(rows: Rows, query: Query | None = None) -> Listing:
+    """Return rows as a table for people: a thing stands once, under its label, and a code is written as words.
+
+    Args:
+        rows: The rows.
+        query: The question that they answer; without one, all columns are shown.
+    """
+    known = {column.name: column for column in query.columns} if query else {}
+    shown = dict.fromkeys(_without_label(name, rows.columns) for name in (query.table if query else rows.columns))
+    cells = [rows.columns.index(name) for name in shown]
+    codes = {at for at, name in zip(cells, shown, strict=True) if name in known and known[name].type == "code"}
+    return Listing(
         "",
-        [part.columns[at] for at in columns],
-        [[row[at] for at in columns] for row in part],
-        f"{offset + 1:,} to {offset + len(part):,} of {total:,}." if len(part) else f"There are {total:,}.",
+        [name.removesuffix("_id").replace("_", " ").capitalize() for name in shown],
+        [[_words(row[at]) if at in codes else row[at] for at in cells] for row in rows],
+        [known[name].doc if name in known else "" for name in shown],
     )
-    links = [("Next page", _relative(request, following))] if following else []
-    return page(request, replace(sheet, listings=[table], labels=labels, links=[*sheet.links, *links]), headers=headers)
+
+
+def _without_label(name: str, columns: Sequence[str]) -> str:
+    """Return the column of the thing that a column of labels names, if there is one."""
+    thing = name.removesuffix("_label")
+    return next((other for other in (thing, f"{thing}_id") if name.endswith("_label") and other in columns), name)
+
+
+def _words(code: Value) -> Value:
+    return code.replace("-", " ") if isinstance(code, str) else code

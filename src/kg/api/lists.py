@@ -4,21 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any
-from urllib.parse import quote
 
 from fastapi import FastAPI, Request
 from fastapi import Query as Params
 from pydantic import BaseModel, ConfigDict, Field, create_model
 from starlette.responses import Response
 
-from kg.api.asking import LIST_FORMATS, MAX_LIMIT, answer_list, envelope, format_of, next_page, page, reply, service_of, show
+from kg.api.asking import LIST_FORMATS, MAX_LIMIT, answer_list, envelope, format_of, next_page, paging, reply, service_of, show
 from kg.api.frame import to_json
 from kg.api.models import PROBLEMS, TWINS, Day, Listed, Match, Question, record_of
 from kg.api.pages import Field as FormField
-from kg.api.pages import Sheet
 from kg.api.views import conflicts_of, fields_of, ledger_of, plain, search_of, things_in, timeline_of
 from kg.queries import Graph, Param, Query, get_query, query_names
-from kg.store import Rows, Value
+from kg.store import Rows, Value, to_csv
 from kg.vocab import RDFS, expand, listed
 
 
@@ -97,10 +95,9 @@ def _handler(query: Query, model: type[Paged], path: str) -> Callable[..., Respo
         if path in PAGES and format_of(request, LIST_FORMATS) == "html":
             return PAGES[path](request, query, given, params)
         rows = service.rows(query.name, given)
-        fields = fields_of(service, query, given)
-        sheet = Sheet(query.summary, query.description, fields=fields, links=[("The query", f"/sparql?query={quote(query.text)}")])
         part = rows.page(params.offset, params.limit)
-        return answer_list(request, part, sheet, total=rows.total, limit=params.limit, offset=params.offset, shown=query.table)
+        told: dict[str, Any] = {"query": query, "lead": query.description, "fields": fields_of(service, query, given)}
+        return answer_list(request, part, query.summary, total=rows.total, limit=params.limit, offset=params.offset, **told)
 
     ask.__annotations__["params"] = Annotated[model, Params()]
     return ask
@@ -149,30 +146,22 @@ PAGES: dict[str, Callable[[Request, Query, Mapping[str, Any], Paged], Response]]
 """Lists that have a page of their own for a browser."""
 
 
-def paging(request: Request, total: int, limit: int, offset: int) -> dict[str, Any]:
-    """Return where a page of a list stands among the others."""
-    following, root = next_page(request, total, limit, offset), request.scope.get("root_path", "")
-    before = next_page(request, total, limit, max(offset - limit, 0) - limit) if offset else None
-    return {
-        "total": total,
-        "first": offset + 1,
-        "last": min(offset + limit, total),
-        "limit": limit,
-        "offset": offset,
-        "following": following and following.removeprefix(root),
-        "before": before and before.removeprefix(root),
-    }
+TOPICS = ("pledges", "money", "programmes", "trusts", "people", "events", "outcomes", "statements", "conflicts", "sources", "provenance")
+"""In which order the questions stand; a topic that is not here follows."""
 
 
 def list_queries(request: Request, params: Annotated[Paged, Params()]) -> Response:
     """List the questions of the catalogue."""
     found = [get_query(name) for name in query_names()]
     rows = Rows(("name", "summary", "path"), tuple((query.name, query.summary, f"/queries/{query.name}") for query in found))
-    if format_of(request, ("json", "html", "csv")) != "json":
-        links = [(query.summary, f"/queries/{query.name}") for query in found]
-        if format_of(request, ("json", "html", "csv")) == "html":
-            return page(request, Sheet("Questions", "Every question that can be asked by name.", links=links), ("json", "csv"))
-        return answer_list(request, rows, Sheet(""), total=len(rows), limit=MAX_LIMIT, offset=0)
+    format = format_of(request, ("json", "html", "csv"))
+    if format == "html":
+        topics: dict[str, list[Query]] = {topic: [] for topic in TOPICS}
+        for query in found:
+            topics.setdefault(query.tags[0], []).append(query)
+        return show(request, "questions", "Questions", formats=("json", "csv"), topics=topics)
+    if format == "csv":
+        return reply(to_csv([rows.columns, *rows]).encode(), format)
     part = found[params.offset : params.offset + params.limit]
     following = next_page(request, len(found), params.limit, params.offset)
     counts = {"total": len(found), "limit": params.limit, "offset": params.offset, "next": following, "truncated": following is not None}
@@ -206,9 +195,11 @@ def list_entities(request: Request, params: Annotated[Wanted, Params()]) -> Resp
         FormField("q", "Name", params.q or "", kind="search"),
         FormField("class", "Class", params.class_name or "", choices=graph.table().classes),
     ]
-    sheet, shown = Sheet("Things", "Search by name, or choose a class.", fields=fields), ("id", "class", *(["name"] if params.q else []))
     part = Rows(("id", "class", "label", "name", "score"), named)
-    return answer_list(request, part, sheet, total=total, limit=params.limit, offset=params.offset, shown=shown)
+    if format_of(request, LIST_FORMATS) == "html":
+        told = {"rows": part.to_dicts(), "asked": params.q, "fields": fields, **paging(request, total, params.limit, params.offset)}
+        return show(request, "things", "Things", **told)
+    return answer_list(request, part, "Things", total=total, limit=params.limit, offset=params.offset)
 
 
 def _find(graph: Graph, text: str, class_name: str | None) -> list[tuple[Value, ...]]:

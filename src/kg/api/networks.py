@@ -10,11 +10,11 @@ from fastapi import Query as Params
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
-from kg.api.asking import envelope, format_of, page, reply, service_of
+from kg.api.asking import envelope, format_of, reply, service_of, show
 from kg.api.frame import to_json
 from kg.api.models import PROBLEMS, Day, NodeLink
 from kg.api.models import Paths as PathsModel
-from kg.api.pages import Listing, Sheet, path_of
+from kg.api.views import shown_passage
 from kg.elements import Edge, Filters, Node, edge_attributes, node_attributes
 from kg.errors import NotFoundError
 from kg.exports import WRITERS, reach_to_json, to_triples
@@ -153,31 +153,31 @@ def get_path(request: Request, params: Annotated[Between, Params()]) -> Response
         total = found.total if found else 0
         told = {"paths": records, "nodes": list(map(node_record, nodes.values())), "hops": found.hops if found else None, "total": total}
         return reply(to_json({**told, "truncated": len(steps) < total, **envelope(request)}), format)
-    listings = [
-        Listing(
-            f"Way {number}",
-            ("from", "way", "to", "fact", "link"),
-            [
-                (
-                    start,
-                    edge.label if edge.start == start else edge.inverse_label,
-                    end,
-                    edge.fact,
-                    edge.passages[0].link if edge.passages else None,
-                )
-                for start, end, edges in path
-                for edge in edges
-            ],
-        )
-        for number, path in enumerate(steps, 1)
+    service = service_of(request)
+    ways: list[list[dict[str, Any]]] = [
+        [
+            {
+                "start": start,
+                "end": end,
+                "way": edge.label if edge.start == start else edge.inverse_label,
+                "fact": edge.fact,
+                "passages": [shown_passage(passage, service) for passage in edge.passages],
+            }
+            for start, end, edges in path
+            for edge in edges
+        ]
+        for path in steps
     ]
-    facts = graph.labels(edge.fact for path in steps for *_, edges in path for edge in edges)
-    labels: dict[Value, str] = {**facts, **{id: node.label for id, node in nodes.items()}}
-    first, last = (graph.labels([shorten(end)]).get(shorten(end), end) for end in (params.first, params.second))
-    lead = (
-        f"The shortest ways have {found.hops} steps; there are {found.total:,}."
-        if found
-        else f"There is no way within {params.max_hops} steps."
-    )
-    links = [(first, path_of(shorten(params.first))), (last, path_of(shorten(params.second)))]
-    return page(request, Sheet(f"From {first} to {last}", lead, listings=listings, labels=labels, links=links), ("json",))
+    behind = graph.labels(id for path in steps for *_, edges in path for edge in edges for id in (edge.fact, edge.reported_in))
+    labels: dict[Value, str] = {**behind, **{id: node.label for id, node in nodes.items()}}
+    first, last = shorten(params.first), shorten(params.second)
+    names = graph.labels([first, last])
+    title = f"From {names.get(first, first)} to {names.get(last, last)}"
+    context: dict[str, Any] = {
+        "ends": (first, last),
+        "paths": ways,
+        "found": found,
+        "max_hops": params.max_hops,
+        "labels": {**names, **labels},
+    }
+    return show(request, "path", title, formats=("json",), **context)

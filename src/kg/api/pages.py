@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import date
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
 from decimal import Decimal
 from functools import cache
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 from urllib.parse import quote
 
 from fastapi import Request
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
 
 from kg.api.negotiation import MEDIA
+from kg.queries import query_names
 from kg.store import Value
 from kg.vocab import CLASSES, expand
 
@@ -67,39 +72,25 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """A table with a heading; the things in its cells become links under their labels."""
+    """A table; the things in its cells become links under their labels.
+
+    Args:
+        title: Its heading, or nothing.
+        columns: What stands above each column.
+        rows: The cells.
+        meanings: What each column means, where that is told.
+    """
 
     title: str
     columns: Sequence[str]
     rows: Sequence[Sequence[Value]]
-    note: str = ""
+    meanings: Sequence[str] = ()
 
-
-@dataclass(frozen=True, slots=True)
-class Sheet:
-    """A page that has no template of its own.
-
-    Args:
-        title: Its heading.
-        lead: A sentence below it.
-        told: Names and values.
-        listings: Tables.
-        labels: Labels of the things in the cells.
-        links: Texts and addresses of what lies near, such as the next page.
-        fields: A form that asks the same page again.
-        formats: Names and addresses of the same in other formats.
-        text: A text that stands as it is, such as a query.
-    """
-
-    title: str
-    lead: str = ""
-    told: Sequence[tuple[str, Value]] = ()
-    listings: Sequence[Listing] = ()
-    labels: Mapping[Value, str] = field(default_factory=dict)
-    links: Sequence[tuple[str, str]] = ()
-    fields: Sequence[Field] = ()
-    formats: Sequence[tuple[str, str]] = ()
-    text: str = ""
+    @property
+    def figures(self) -> set[int]:
+        """The columns of numbers, from 0."""
+        filled = [[row[at] for row in self.rows if row[at] is not None] for at in range(len(self.columns))]
+        return {at for at, cells in enumerate(filled) if cells and all(_is_figure(cell) for cell in cells)}
 
 
 @cache
@@ -112,8 +103,12 @@ def environment() -> Environment:
         "sort_of": sort_of,
         "host": lambda address: address.partition("//")[2].partition("/")[0],
         "day": _day,
+        "until": _until,
+        "shorten": shorten_text,
+        "groupby_in_order": _in_order,
         "edtf": to_words,
         "capitalize_first": lambda text: text[:1].upper() + text[1:],
+        "linked": link_questions,
         "licence": lambda address: next((name for part, name in LICENCES.items() if part in address), address),
     }
     found.tests |= {"thing_id": _is_thing, "address": _is_address}
@@ -149,16 +144,28 @@ def render(request: Request, template: str, title: str, licence: str, snapshot: 
     return environment().get_template(f"site/{template}.html").render(told).encode()
 
 
-def to_html(request: Request, sheet: Sheet, licence: str, snapshot: str) -> bytes:
-    """Return a page that has no template of its own."""
-    told: dict[str, Any] = {"labels": sheet.labels, "formats": sheet.formats, "sheet": sheet}
-    return render(request, "list", sheet.title, licence, snapshot, **told)
-
-
 def problem_page(request: Request, status: int, title: str, detail: str, query: str = "", line_number: int = 0) -> bytes:
     """Return a problem as a page; with a query, the line at which it is wrong is marked."""
     told = {"detail": detail, "query": query, "line_number": line_number}
     return render(request, "problem", f"{status} {title}", "", "", **told)
+
+
+def shorten_text(text: str, most: int) -> str:
+    """Return a text of some length at most, with a sign where it was cut.
+
+    Example:
+        >>> shorten_text("Department of Health and Social Care", 16)
+        'Department of…'
+    """
+    if len(text) <= most:
+        return text
+    head = text[:most]
+    return (head.rpartition(" ")[0] or head).rstrip(" ,;:") + "…"
+
+
+def _in_order(rows: Iterable[Mapping[str, Any]], name: str) -> list[tuple[Any, list[Mapping[str, Any]]]]:
+    """Return rows that follow one another with the same value together, in the order in which they come."""
+    return [(value, list(some)) for value, some in groupby(rows, itemgetter(name))]
 
 
 def path_of(id: str) -> str:
@@ -186,6 +193,25 @@ def sort_of(id: str) -> str:
         ('Person', 'Other')
     """
     return CLASSES.get(id.partition(":")[0], "Other")
+
+
+def link_questions(text: str, root: str) -> Markup:
+    """Return a text as HTML in which the names of other questions lead to them.
+
+    Example:
+        >>> print(link_questions("<b>: kg query money_total adds up.", ""))
+        &lt;b&gt;: <a href="/queries/money_total">money_total</a> adds up.
+    """
+    link = Markup('<a href="{}/queries/{}">{}</a>')
+    parts = _QUESTION.split(text)
+    return Markup("").join(link.format(root, part, part) if part in query_names() else escape(part or "") for part in parts)
+
+
+_QUESTION = re.compile(rf"(?:kg query )?\b({'|'.join(name for name in query_names() if '_' in name)})\b|kg query (\w+)")
+
+
+def _is_figure(value: Value) -> bool:
+    return isinstance(value, int | float | Decimal) and not isinstance(value, bool)
 
 
 def _is_thing(value: Value) -> bool:
@@ -217,6 +243,29 @@ def _day(value: date | str) -> str:
     """
     found = value if isinstance(value, date) else date.fromisoformat(value)
     return f"{found.day} {found:%B} {found.year}"
+
+
+def _until(earliest: date | str, latest: date | str) -> str:
+    """Return the days from one to another as people write them, whole months and years by their names.
+
+    Example:
+        >>> _until("2018-07-01", "2018-07-31"), _until("2024-01-01", "2024-12-31"), _until("2021-03-18", "2021-03-18")
+        ('July 2018', '2024', '18 March 2021')
+        >>> _until("2018-07-20", "2018-09-06"), _until("2018-09-03", "2018-09-06"), _until("2018-07-01", "2018-09-30")
+        ('20 July to 6 September 2018', '3 to 6 September 2018', 'July to September 2018')
+    """
+    first, last = (day if isinstance(day, date) else date.fromisoformat(day) for day in (earliest, latest))
+    is_whole = first.day == 1 and (last + timedelta(days=1)).day == 1
+    if first == last:
+        return _day(first)
+    if is_whole and (first.year, first.month) == (last.year, last.month):
+        return f"{first:%B} {first.year}"
+    if is_whole and (first.month, last.month) == (1, 12):
+        return str(first.year) if first.year == last.year else f"{first.year} to {last.year}"
+    ends = [f"{day:%B} {day.year}" if is_whole else _day(day) for day in (first, last)]
+    if first.year == last.year:
+        ends[0] = str(first.day) if first.month == last.month else ends[0].rpartition(" ")[0]
+    return " to ".join(ends)
 
 
 def to_words(text: str) -> str:

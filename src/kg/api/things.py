@@ -11,12 +11,12 @@ from fastapi import Query as Params
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import RedirectResponse, Response
 
-from kg.api.asking import LIST_FORMATS, envelope, format_of, next_page, page, reply, service_of, show, triples
+from kg.api.asking import LIST_FORMATS, envelope, format_of, next_page, paging, reply, service_of, show, triples
 from kg.api.frame import to_json
 from kg.api.lists import Paged
 from kg.api.models import PROBLEMS, TWINS, Entity, Neighbours, Source
 from kg.api.networks import Filtered, edge_record, node_record
-from kg.api.pages import Listing, Sheet, entity_path, path_of, sort_of
+from kg.api.pages import entity_path, path_of, sort_of
 from kg.api.service import Service
 from kg.api.views import (
     GROUPS,
@@ -29,13 +29,13 @@ from kg.api.views import (
     pieces_of,
     plain,
     properties_of,
+    shown_passage,
     total_of,
 )
 from kg.elements import to_plain
 from kg.errors import NotFoundError
 from kg.network import neighbours
 from kg.show import Known, Record, read_known
-from kg.sources import to_link
 from kg.store import to_csv
 from kg.vocab import to_iri
 
@@ -91,8 +91,7 @@ def get_entity(request: Request, class_name: Class, slug: Slug, params: Annotate
     if format in ("ttl", "jsonld"):
         return triples(request, [known.id, *(str(rows[0]["fact"]) for rows in known.facts)], format)
     if format == "csv":
-        listing = _facts(known)
-        return reply(to_csv([listing.columns, *listing.rows]).encode(), format)
+        return reply(to_csv([FACT_COLUMNS, *_facts(known, service)]).encode(), format)
     return _entity_page(request, known, params.all)
 
 
@@ -166,18 +165,17 @@ def _told_passage(row: Record, service: Service) -> dict[str, Any]:
     return {name: value for name, value in passage_of(row, service).items() if name not in ("starts_with", "ends_with")}
 
 
-def _link(row: Record) -> str | None:
-    return to_link(*(str(row[name]) if row[name] else None for name in ("address", "starts_with", "ends_with")))
+FACT_COLUMNS = ("earliest", "latest", "dated_by", "role", "fact", "label", "reported_in", "characters", "link")
 
 
-def _facts(known: Known) -> Listing:
+def _facts(known: Known, service: Service) -> list[tuple[Any, ...]]:
     """One row for each passage of each fact, so that every line has its proof."""
     rows: list[tuple[Any, ...]] = []
     for found in known.facts:
         first, roles = found[0], ", ".join(str(row["role_label"]) for row in found)
         for proof in known.proof.get(str(first["fact"]), ()) or ({},):
             span = f"{proof['start']}-{proof['end']}" if proof else None
-            link = _link(proof) if proof else None
+            link = passage_of(proof, service)["link"] if proof else None
             rows.append(
                 (
                     first["earliest"],
@@ -191,8 +189,7 @@ def _facts(known: Known) -> Listing:
                     link,
                 )
             )
-    columns = ("earliest", "latest", "dated_by", "role", "fact", "label", "reported_in", "characters", "link")
-    return Listing("What is known", columns, rows, "A fact with several passages has a row for each.")
+    return rows
 
 
 class Near(Filtered, Paged):
@@ -225,14 +222,22 @@ def list_neighbours(request: Request, class_name: Class, slug: Slug, params: Ann
         (edge.label if edge.start == id else edge.inverse_label, edge.end if edge.start == id else edge.start, edge.fact, edge.reported_in)
         for edge in found.edges
     ]
-    listing = Listing("", ("way", "thing", "fact", "reported_in"), rows, f"{len(rows):,} of {found.total:,}.")
     if format == "csv":
-        return reply(to_csv([listing.columns, *rows]).encode(), format, headers)
-    ways_out = Listing("Ways out", ("way", "edges", "things"), [(way.label, way.edges, way.nodes) for way in found.ways])
-    labels = graph.labels(value for row in rows for value in row)
-    links = [("Next page", following.removeprefix(request.scope.get("root_path", "")))] if following else []
-    sheet = Sheet(f"Neighbours of {found.node.label}", listings=[ways_out, listing], labels=labels, links=[*links, ("Back", path_of(id))])
-    return page(request, sheet, ("json", "csv"), headers)
+        return reply(to_csv([("way", "thing", "fact", "reported_in"), *rows]).encode(), format, headers)
+    service = service_of(request)
+    ties = [
+        {"way": way, "id": other, "fact": fact, "passages": [shown_passage(passage, service) for passage in edge.passages]}
+        for (way, other, fact, _), edge in zip(rows, found.edges, strict=True)
+    ]
+    told = {
+        "node": found.node,
+        "ways": found.ways,
+        "is_filtered": bool(params.classes or params.relation or params.source or params.as_of),
+        "ties": ties,
+        "labels": graph.labels(value for row in rows for value in row),
+        **paging(request, found.total, params.limit, params.offset),
+    }
+    return show(request, "neighbours", f"What {found.node.label} is tied to", formats=("json", "csv"), headers=headers, **told)
 
 
 def get_source(request: Request, slug: Slug) -> Response:

@@ -7,9 +7,9 @@ from itertools import pairwise
 from typing import Any
 from urllib.parse import urlencode
 
-from kg.api.pages import Field, sort_of
+from kg.api.pages import Field, shorten_text, sort_of
 from kg.api.service import Service
-from kg.elements import Node, to_plain
+from kg.elements import Node, Passage, to_plain
 from kg.errors import NotFoundError
 from kg.layout import place
 from kg.network import number_of, reach
@@ -120,6 +120,12 @@ def passage_of(row: Record, service: Service) -> dict[str, Any]:
         "link": to_link(address, first, last),
         "words": service.texts[source][start:end] if source in service.texts else None,
     }
+
+
+def shown_passage(passage: Passage, service: Service) -> dict[str, Any]:
+    """Return a passage of the network, as `passage_of` does."""
+    row = dict(zip(("passage", *Passage._fields[1:]), passage, strict=True))
+    return passage_of({**row, "sha256": None}, service)
 
 
 def fact_of(rows: Sequence[Record], known: Known, service: Service) -> dict[str, Any]:
@@ -254,19 +260,6 @@ def _names(nodes: Iterable[Node], at: Mapping[str, tuple[int, int]]) -> dict[str
             taken.append(box)
             found[node.id] = text
     return found
-
-
-def shorten_text(text: str, most: int) -> str:
-    """Return a text of some length at most, with a sign where it was cut.
-
-    Example:
-        >>> shorten_text("Department of Health and Social Care", 16)
-        'Department of…'
-    """
-    if len(text) <= most:
-        return text
-    head = text[:most]
-    return (head.rpartition(" ")[0] or head).rstrip(" ,;:") + "…"
 
 
 def search_of(params: Mapping[str, Any]) -> str:
