@@ -397,7 +397,7 @@ WRONG = [
     ("/pledges?maker=event:rec-conference", 400, "is no Agent"),
     ("/pledges?due_by=tomorrow", 400, "due_by"),
     ("/pledges?conditional=perhaps", 400, "conditional"),
-    ("/entities?class=Persn", 404, "Did you mean 'kg:Person'?"),
+    ("/entities?class=Persn", 404, "Did you mean 'Person'?"),
     ("/entities/person/nobody", 404, "There is no 'person:nobody'"),
     ("/entities/nothing/x", 404, "There is no 'nothing:x'"),
     ("/entities/person/../../etc/passwd", 404, "There is nothing at"),

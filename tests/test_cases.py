@@ -150,7 +150,7 @@ def _code(text: str) -> str:
 def _selected(text: str) -> list[str]:
     """Names of the outermost SELECT, which is the first and stands on one line: `?x`, or the y of `(COUNT(?x) AS ?y)`."""
     line = next(line for line in text.splitlines() if line.startswith("SELECT"))
-    return re.findall(r"\?(\w+)", re.sub(r"\((?:[^()]|\([^()]*\))* AS (\?\w+)\)", r"\1", line))
+    return re.findall(r"\?(\w+)", re.sub(r"\((?:[^()]|\((?:[^()]|\([^()]*\))*\))* AS (\?\w+)\)", r"\1", line))
 
 
 def _order_keys(text: str) -> list[str]:

@@ -172,7 +172,7 @@ WRONG_CALLS = {
     "shown-identifier": (["show", "person:ida-brant", *SMALL], "'person:ida-brant'", "'person:ida-brandt'"),
     "shown-class": (["show", "persn:ida-brandt", *SMALL], "'persn:ida-brandt'", "'person:ida-brandt'"),
     "shown-name": (["show", "Ida Brandt", *SMALL], "'Ida Brandt'", "'person:ida-brandt'"),
-    "identifier-with-a-quote": (["show", "person:a'b\"><", *SMALL], "person:a", "Did you mean"),
+    "identifier-with-a-quote": (["show", "person:a'b\"><", *SMALL], "person:a", "kg find TEXT searches"),
     "no-argument": (["find"], "text", "--help"),
     "limit": (["find", "brandt", "--limit", "0"], "--limit", "1"),
     "graph-and-store": (["stats", *SMALL, "--store", str(BASE)], "graph", "store"),

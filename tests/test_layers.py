@@ -47,6 +47,7 @@ ORDER = [
     "api.problems",
     "api.asking",
     "api.views",
+    "api.ledgers",
     "api.networks",
     "api.lists",
     "api.things",

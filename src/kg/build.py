@@ -12,7 +12,7 @@ from typing import Any
 import pyoxigraph as ox
 
 from kg.checks import Finding, check_rules, check_shapes, find_lines, place_of
-from kg.dates import to_bounds
+from kg.dates import to_bounds, to_words
 from kg.errors import CallError, CheckError, DataError, ParseError
 from kg.resources import release, shipped
 from kg.snapshots import FORMAT, Snapshot, open_snapshot, prune, read_manifest, write
@@ -186,10 +186,11 @@ def _date_bounds(store: Embedded) -> list[Row]:
 
 _VALUES = f"""
 PREFIX kg: <{KG}> PREFIX rdfs: <{RDFS}>
-SELECT ?source ?value ?text ?amount ?unit ?qualifier ?basis ?words
+SELECT ?source ?value ?written ?edtf ?amount ?unit ?qualifier ?basis ?words
 WHERE {{
   GRAPH ?source {{ ?source a kg:Source . ?value kg:of ?node }}
-  OPTIONAL {{ ?value kg:written|kg:edtf ?text }}
+  OPTIONAL {{ ?value kg:written ?written }}
+  OPTIONAL {{ ?value kg:edtf ?edtf }}
   OPTIONAL {{ ?value kg:amount ?amount }}
   OPTIONAL {{ ?value kg:unit ?unit }}
   OPTIONAL {{ ?value kg:qualifier/rdfs:label ?qualifier }}
@@ -201,8 +202,9 @@ WHERE {{
 def _value_labels(store: Embedded) -> list[Row]:
     rows: list[Row] = []
     for source, value, *parts in store.terms(_VALUES):
-        text, amount, unit, qualifier, basis, words = (part.value if part else "" for part in parts)
-        rows.append((source, value, ox.NamedNode(RDFS + "label"), ox.Literal(text or to_label(amount, unit, qualifier, basis, words))))
+        written, edtf, amount, unit, qualifier, basis, words = (part.value if part else "" for part in parts)
+        label = written or (to_words(edtf, words) if edtf else to_label(amount, unit, qualifier, basis, words))
+        rows.append((source, value, ox.NamedNode(RDFS + "label"), ox.Literal(label)))
     return rows
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from functools import cache
 
 from kg.errors import DataError
@@ -79,3 +80,73 @@ def _day(parts: tuple[int, ...]) -> date | None:
     """Days outside the years 1 to 9999 cannot be a date in Python, so that end is left open."""
     year, month, day = parts[:3]
     return date(year, month, day) if 1 <= year <= 9999 else None
+
+
+def to_words(edtf: str, words: str = "") -> str:
+    """Return a date as people write it, as precise as it is known and no more.
+
+    Args:
+        edtf: A date or interval in EDTF; a form that has no plain words stays as it is.
+        words: The words of the source, where it is vague.
+
+    Example:
+        >>> to_words("2021-03-18"), to_words("2018-07"), to_words("2024"), to_words("XXXX-06-30")
+        ('18 March 2021', 'July 2018', '2024', '30 June, year not stated')
+        >>> to_words("2021-03~/2024-03~", "the next three years"), to_words("XXXX", "shortly"), to_words("2021/..")
+        ('about March 2021 to about March 2024 (“the next three years”)', '“shortly”', 'from 2021')
+    """
+    quoted = f"“{words}”" if words else ""
+    if edtf == "XXXX":
+        return quoted or "not stated"
+    start, slash, end = edtf.partition("/")
+    first, last = _words_of(start), _words_of(end)
+    if not slash:
+        text = first
+    elif start in ("", "..") or end in ("", ".."):
+        text = f"by {last}" if start in ("", "..") and last else f"from {first}" if first and end in ("", "..") else edtf
+    else:
+        text = f"{first} to {last}" if first and last else edtf
+    return f"{text or edtf} ({quoted})" if quoted else text or edtf
+
+
+_POINT = re.compile(r"(?P<year>\d{4}|XXXX)(?:-(?P<month>0[1-9]|1[0-2]|XX))?(?:-(?P<day>\d\d|XX))?(?P<mark>[~?%]?)")
+_MARKS = {"": "", "~": "about ", "?": "perhaps ", "%": "perhaps about "}
+
+
+def _words_of(text: str) -> str:
+    """Return one point of time in words, or nothing for a form that has none."""
+    found = _POINT.fullmatch(text)
+    if not found:
+        return ""
+    year, month, day, mark = found["year"], found["month"], found["day"], _MARKS[found["mark"]]
+    name = f"{date(2000, int(month), 1):%B}" if month and month != "XX" else ""
+    parts = [str(int(day)) if day and day != "XX" and name else "", name, "" if year == "XXXX" else year]
+    unknown = [part for part, given in (("day", day == "XX"), ("month", month == "XX"), ("year", year == "XXXX")) if given]
+    told = " ".join(part for part in parts if part)
+    return mark + told + (f", {' and '.join(unknown)} not stated" if unknown else "") if told else ""
+
+
+def to_span(earliest: date, latest: date) -> str:
+    """Return the days from one to another as people write them, whole months and years by their names.
+
+    Example:
+        >>> day = date.fromisoformat
+        >>> to_span(day("2018-07-01"), day("2018-07-31")), to_span(day("2024-01-01"), day("2024-12-31"))
+        ('July 2018', '2024')
+        >>> to_span(day("2018-07-20"), day("2018-09-06")), to_span(day("2018-09-03"), day("2018-09-06"))
+        ('20 July to 6 September 2018', '3 to 6 September 2018')
+        >>> to_span(day("2018-07-01"), day("2018-09-30")), to_span(day("2021-03-18"), day("2021-03-18"))
+        ('July to September 2018', '18 March 2021')
+    """
+    is_whole = earliest.day == 1 and (latest == date.max or (latest + timedelta(days=1)).day == 1)
+    same_year = earliest.year == latest.year
+    if earliest == latest:
+        return to_words(earliest.isoformat())
+    if is_whole and same_year and earliest.month == latest.month:
+        return to_words(earliest.isoformat()[:7])
+    if is_whole and (earliest.month, latest.month) == (1, 12):
+        return str(earliest.year) if same_year else f"{earliest.year} to {latest.year}"
+    ends = [to_words(day.isoformat()[: 7 if is_whole else 10]) for day in (earliest, latest)]
+    if same_year:
+        ends[0] = str(earliest.day) if earliest.month == latest.month else ends[0].rpartition(" ")[0]
+    return " to ".join(ends)

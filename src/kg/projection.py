@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from functools import cache, cached_property
 from hashlib import sha256
 from itertools import groupby, islice
 from pathlib import Path
@@ -34,7 +35,7 @@ PROVED = ("known_by", "ended_by", "passages", "link")
 COLUMNS = (*REQUIRED, "label", "inverse_label", "fact", "reported_in", "inferred")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Projection:
     """A query that says what is an edge.
 
@@ -48,7 +49,7 @@ class Projection:
     query: str
     is_own: bool
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """SHA-256 of all the queries that fill a table."""
         total = sha256(self.query.encode())
@@ -95,13 +96,18 @@ def read_projection(path: Path | None = None) -> Projection:
         CallError: The file cannot be read.
     """
     if path is None:
-        return Projection("sparql/network/edges.rq", _text("edges"), is_own=False)
+        return _own()
     try:
         return Projection(str(path), path.read_text("utf-8-sig"), is_own=True)
     except OSError as exc:
         raise CallError(f"The projection {str(path)!r} cannot be read: {exc.strerror}. Name a file with a SELECT query.") from exc
     except UnicodeDecodeError as exc:
         raise CallError(f"The projection {str(path)!r} is not UTF-8 text. Name a file with a SELECT query.") from exc
+
+
+@cache
+def _own() -> Projection:
+    return Projection("sparql/network/edges.rq", _text("edges"), is_own=False)
 
 
 def edge_rows(store: Embedded, projection: Projection) -> Iterator[EdgeRow]:

@@ -259,7 +259,7 @@ class Graph:
         ]
         short = shorten(value) if ":" in value else f"kg:{value}"
         if short not in terms:
-            raise NotFoundError(f"The vocabulary has no term {value!r}.{suggest(short, terms)}")
+            raise NotFoundError(f"The vocabulary has no term {value!r}.{suggest(short[3:], [term[3:] for term in terms])}")
         return KG + short[3:]
 
     def sparql(self, text: str) -> Rows | Triples:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,21 +56,31 @@ def read_known(graph: Graph, id: str) -> Known:
         >>> known.class_label, known.label, known.facts[0][0]["role_label"]
         ('Person', 'Jeremy Wright', 'tie')
     """
-    short = shorten(graph.require(id))
-    own = _own(graph, short)
+    short, class_label, label, properties = read_own(graph, id)
     proof: defaultdict[str, list[Record]] = defaultdict(list)
     for row in graph.query("provenance", node=short).to_dicts():
         proof[str(row["node_id"])].append(row)
     names = graph.query("names", node=short).to_dicts()
     return Known(
         short,
-        _first(own, "class"),
-        _first(own, "rdfs:label"),
-        tuple(row for row in own if row["property"] not in _HEADER),
+        class_label,
+        label,
+        properties,
         tuple(row for row in names if row["name_kind"] != "label"),
-        tuple(map(tuple, _by_fact(graph.query("facts", node=short).to_dicts()))),
+        tuple(map(tuple, by_fact(graph.query("facts", node=short).to_dicts()))),
         {node: tuple(rows) for node, rows in proof.items()},
     )
+
+
+def read_own(graph: Graph, id: str) -> tuple[str, str, str, tuple[Record, ...]]:
+    """Return the short form of a thing, the label of its class, its own label and its properties, as in `Known`.
+
+    Raises:
+        NotFoundError: There is no such thing; the message suggests the nearest.
+    """
+    short = shorten(graph.require(id))
+    own = _own(graph, short)
+    return short, _first(own, "class"), _first(own, "rdfs:label"), tuple(row for row in own if row["property"] not in _HEADER)
 
 
 def to_text(graph: Graph, id: str, folder: Path | None = None) -> str:
@@ -100,8 +110,8 @@ def to_text(graph: Graph, id: str, folder: Path | None = None) -> str:
     return "\n".join(lines).rstrip() + "\n"
 
 
-def _by_fact(rows: list[Record]) -> list[list[Record]]:
-    """A fact may name the thing in several roles; it is told once."""
+def by_fact(rows: Iterable[Record]) -> list[list[Record]]:
+    """Return rows of the query `facts` with those of the same fact together: it may name the thing in several roles."""
     found: dict[Value, list[Record]] = {}
     for row in rows:
         found.setdefault(row["fact"], []).append(row)

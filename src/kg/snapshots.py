@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, date, datetime
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
@@ -26,7 +27,7 @@ from kg.store import Embedded
 from kg.table import Table
 from kg.tablefile import write_table
 
-FORMAT = 1
+FORMAT = 2
 """Version of the layout of a snapshot."""
 
 
@@ -57,6 +58,12 @@ class Snapshot:
     def store(self) -> Embedded:
         """The quads."""
         return self.load()
+
+    @property
+    def made(self) -> date:
+        """The day on which it was made, in UTC; today if it is only in memory."""
+        when = datetime.now(UTC) if self.folder is None else datetime.fromtimestamp((self.folder / "manifest.json").stat().st_mtime, UTC)
+        return when.date()
 
     def open_table(self, projection: Projection) -> Table:
         """Open the table of a projection, which is made on first use and kept beside the quads.

@@ -96,8 +96,18 @@ def read_documents(folder: Path) -> dict[str, Document]:
 
 
 @lru_cache(maxsize=20_000)
+def is_web(address: str | None) -> bool:
+    """Tell whether an address is one of the web, so that nobody who follows it runs a script or opens a file.
+
+    Example:
+        >>> is_web("https://example.org/a"), is_web("javascript:alert(1)"), is_web(None)
+        (True, False, False)
+    """
+    return address is not None and address.startswith(("https://", "http://")) and not any(sign.isspace() for sign in address)
+
+
 def to_link(address: str | None, starts_with: str | None = None, ends_with: str | None = None) -> str | None:
-    """Return the link that opens the public page at a passage, or None without an address.
+    """Return the link that opens the public page at a passage, or None without an address of the web.
 
     Args:
         address: Public address of the page.
@@ -111,7 +121,9 @@ def to_link(address: str | None, starts_with: str | None = None, ends_with: str 
         >>> to_link("https://example.org/a", "Some money", "to trusts")
         'https://example.org/a#:~:text=Some%20money,to%20trusts'
     """
-    if not address or not starts_with:
+    if address is None or not is_web(address):
+        return None
+    if not starts_with:
         return address
     words = [starts_with, ends_with] if ends_with else [starts_with]
     return address + ("" if "#" in address else "#") + ":~:text=" + ",".join(quote(word, safe="").replace("-", "%2D") for word in words)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from hashlib import sha256
@@ -14,17 +15,19 @@ from kg.api.explorer import add_explorer
 from kg.api.frame import Frame
 from kg.api.lists import add_lists
 from kg.api.networks import add_networks
+from kg.api.pages import compile_templates
 from kg.api.problems import add_handlers
 from kg.api.protocol import add_protocol
 from kg.api.selves import TITLE, add_selves
 from kg.api.service import Host, Service
 from kg.api.things import add_things
+from kg.errors import CallError
 from kg.isolation import Limits
 from kg.proof import texts_by_source
 from kg.queries import Graph, open_any
 from kg.resources import release
 from kg.snapshots import Snapshot
-from kg.sources import read_documents
+from kg.sources import is_web, read_documents
 from kg.store import Embedded
 
 __all__ = ["Host", "Limits", "Service", "create_app"]
@@ -35,6 +38,7 @@ def create_app(
     *,
     limits: Limits | None = None,
     sources: Path | str | None = None,
+    contact: str | None = None,
     reopen: Callable[[], Graph] | None = None,
 ) -> FastAPI:
     """Return the application, which can be served or mounted in another.
@@ -44,21 +48,23 @@ def create_app(
             with the library.
         limits: What a free-form query may use.
         sources: The folder of the source texts, for the words of the passages.
+        contact: Where readers report an error: a mail address or a page of the web.
         reopen: Opens the snapshot that is in force now, when the server is told to look again.
 
     Raises:
         DataError: There is no snapshot.
+        CallError: The contact is neither a mail address nor a page.
 
     Example:
         >>> app = create_app()
         >>> "/pledges" in {route.path for route in app.routes}
         True
     """
-    wanted = limits or Limits()
+    wanted, reports_to = limits or Limits(), _to_contact(contact) if contact else None
 
     def to_service(graph: Graph) -> Service:
         texts = texts_by_source(graph.store, read_documents(Path(sources))) if sources else {}
-        return Service(graph, wanted, texts)
+        return Service(graph, wanted, texts, reports_to)
 
     host = Host(to_service(_open(store)), (lambda: to_service(reopen())) if reopen else None)
 
@@ -79,6 +85,7 @@ def create_app(
         license_info={"name": "Licence of the data", "url": host.current.licence} if host.current.licence else None,
     )
     app.state.host = host
+    compile_templates()
     add_selves(app)
     add_lists(app, host.current.graph)
     add_things(app)
@@ -88,6 +95,15 @@ def create_app(
     add_handlers(app)
     app.add_middleware(Frame, host=host, router=app.router)
     return app
+
+
+def _to_contact(text: str) -> str:
+    """Return a mail address or a page as a link."""
+    if is_web(text):
+        return text
+    if re.fullmatch(r"[\w.+-]+@[\w-]+(\.[\w-]+)+", text, re.ASCII):
+        return f"mailto:{text}"
+    raise CallError(f"{text!r} is neither a mail address nor the address of a page, which begins with https://.")
 
 
 def _open(store: Graph | Embedded | Path | str | None) -> Graph:

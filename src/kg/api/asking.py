@@ -61,7 +61,7 @@ def show(
 ) -> Response:
     """Return a page with a template of its own, with the links to the same in other formats."""
     service = service_of(request)
-    context |= {"formats": twins(request, formats)}
+    context |= {"formats": twins(request, formats), "contact": service.contact}
     return reply(render(request, template, title, service.licence or "", service.digest, **context), "html", headers)
 
 

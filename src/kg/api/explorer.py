@@ -6,7 +6,7 @@ a picture, which asks the routes of the network.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Any
 
 from fastapi import FastAPI, Request
@@ -19,7 +19,7 @@ from kg.api.frame import MAX_PARAMS
 from kg.api.networks import MOST_SEEDS
 from kg.api.pages import entity_path
 from kg.draw import CALM, OTHER, STYLES
-from kg.elements import Node
+from kg.elements import Edge, Filters, Node
 from kg.network import neighbours
 from kg.queries import Graph
 from kg.vocab import shorten
@@ -76,7 +76,7 @@ def explore(request: Request, params: Annotated[Start, Params()]) -> Response:
     nodes = {node.id: node for node in graph.table().nodes(known.values())}
     seeds = [nodes[id] for id in dict.fromkeys(map(shorten, wanted)) if id in nodes]
     unclear = [text for text in (*wanted, *([to] if to else [])) if shorten(text) not in nodes]
-    offers = [(text, _nodes_named(graph, text)) for text in unclear[:UNCLEAR]]
+    offers = [(text, _nodes_named(graph, text), text == to and text not in wanted) for text in unclear[:UNCLEAR]]
     return show(request, "explorer", "Explorer", formats=(), unclear=offers, **_told(graph, seeds, nodes.get(shorten(to))))
 
 
@@ -109,16 +109,25 @@ def around(graph: Graph, id: str) -> dict[str, Any]:
     found = neighbours(graph, id, limit=TIES)
     names = {node.id: node for node in (*found.others, found.node)}
     ends: dict[tuple[str, str, bool], dict[str, Node]] = {}
-    for edge in found.edges:
-        is_outward = edge.start == id
-        label, end = (edge.label, edge.end) if is_outward else (edge.inverse_label, edge.start)
-        ends.setdefault((edge.relation, label, is_outward), {})[end] = names[end]
+    _sort_ends(found.edges, id, names, ends)
     ways = []
     for way in found.ways:
+        if (way.relation, way.label, way.is_outward) not in ends:
+            more = neighbours(graph, id, filters=Filters(relations=[way.relation]), limit=TIES)
+            names |= {node.id: node for node in more.others}
+            _sort_ends(more.edges, id, names, ends)
         others = list(ends.get((way.relation, way.label, way.is_outward), {}).values())[:LISTED]
         told = {"relation": way.relation, "label": way.label, "edges": way.edges, "nodes": way.nodes}
         ways.append({**told, "others": others, "more": way.nodes - len(others)})
     return {"node": found.node, "path": f"{entity_path(id)}/neighbours", "ways": ways}
+
+
+def _sort_ends(edges: Iterable[Edge], id: str, names: Mapping[str, Node], ends: dict[tuple[str, str, bool], dict[str, Node]]) -> None:
+    """Add the other ends of the edges of a node to the ways by which they are reached."""
+    for edge in edges:
+        is_outward = edge.start == id
+        label, end = (edge.label, edge.end) if is_outward else (edge.inverse_label, edge.start)
+        ends.setdefault((edge.relation, label, is_outward), {})[end] = names[end]
 
 
 def _nodes_named(graph: Graph, text: str) -> Sequence[Node]:

@@ -12,9 +12,10 @@ from starlette.responses import Response
 
 from kg.api.asking import LIST_FORMATS, MAX_LIMIT, answer_list, envelope, format_of, next_page, paging, reply, service_of, show
 from kg.api.frame import to_json
+from kg.api.ledgers import conflicts_of, fields_of, ledger_of, timeline_of
 from kg.api.models import PROBLEMS, TWINS, Day, Listed, Match, Question, record_of
 from kg.api.pages import Field as FormField
-from kg.api.views import conflicts_of, fields_of, ledger_of, plain, search_of, things_in, timeline_of
+from kg.api.views import plain, search_of, things_in
 from kg.queries import Graph, Param, Query, get_query, query_names
 from kg.store import Rows, Value, to_csv
 from kg.vocab import RDFS, expand, listed

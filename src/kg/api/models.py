@@ -104,8 +104,9 @@ class Fact(Model):
     class_name: str = Field(alias="class", examples=["Pledge"])
     label: str | None = None
     roles: list[str] = Field(description="how the fact reads from the thing", examples=[["made"]])
-    earliest: date | None = Field(None, description="first day that its date allows")
-    latest: date | None = Field(None, description="last day that its date allows")
+    date: str | None = Field(None, description="when it was held, happened or began, in EDTF", examples=["2018-07"])
+    earliest: Day | None = Field(None, description="first day that its date allows")
+    latest: Day | None = Field(None, description="last day that its date allows")
     dated_by: Literal["fact", "event", "publication"] | None = None
     reported_in: Id
     passages: list[Passage]

@@ -5,20 +5,22 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from decimal import Decimal
 from functools import cache
 from itertools import groupby
 from operator import itemgetter
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from fastapi import Request
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from kg.api.negotiation import MEDIA
+from kg.dates import to_span, to_words
 from kg.queries import query_names
+from kg.sources import is_web
 from kg.store import Value
 from kg.vocab import CLASSES, expand
 
@@ -34,7 +36,17 @@ PLACES = (
 )
 """What stands at the head of every page."""
 
-FORMAT_NAMES = {"json": "JSON", "csv": "CSV", "ttl": "Turtle", "jsonld": "JSON-LD", "srj": "JSON", "xml": "XML", "tsv": "TSV"}
+FORMAT_NAMES = {
+    "json": "JSON",
+    "csv": "CSV",
+    "ttl": "Turtle",
+    "jsonld": "JSON-LD",
+    "srj": "JSON",
+    "xml": "XML",
+    "tsv": "TSV",
+    "nt": "N-Triples",
+    "rdf": "RDF/XML",
+}
 
 FIELD_NAMES = {
     "maker": "Who is bound",
@@ -44,6 +56,11 @@ FIELD_NAMES = {
     "strength": "Strength",
     "event": "Said at",
     "about": "About",
+    "node": "Of what",
+    "trust": "Trust",
+    "person": "Person",
+    "organisation": "Organisation",
+    "post": "Office",
     "conditional": "Under a condition",
     "due_by": "Due by",
     "with_money": "With a sum",
@@ -55,19 +72,26 @@ FIELD_NAMES = {
 }
 """What a field is called, where its meaning is too long to stand above it."""
 
+MARKS = ("“", "”", "‘", "’", '"', "'", "«", "»")
+"""Marks of quotation."""
+
 LICENCES = {"creativecommons.org/licenses/by/4.0": "CC BY 4.0", "creativecommons.org/publicdomain/zero/1.0": "CC0"}
 """What licences are called."""
 
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A field of a form: its name, what it means, its value, and the values it can have where those are few."""
+    """A field of a form: its name, what it means, its value, the values it can have where those are few, and else its kind.
+
+    The kind is `text`, `date`, `search`, or `thing` for the short form of a thing of the class `of`.
+    """
 
     name: str
     doc: str
     value: str = ""
     choices: Sequence[str | tuple[str, str]] = ()
     kind: str = "text"
+    of: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +120,9 @@ class Listing:
 @cache
 def environment() -> Environment:
     """Return what fills the templates."""
-    found = Environment(loader=PackageLoader("kg"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    found = Environment(
+        loader=PackageLoader("kg"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, finalize=_clean
+    )
     found.filters |= {
         "cell": _cell,
         "place": path_of,
@@ -111,15 +137,33 @@ def environment() -> Environment:
         "linked": link_questions,
         "licence": lambda address: next((name for part, name in LICENCES.items() if part in address), address),
     }
-    found.tests |= {"thing_id": _is_thing, "address": _is_address}
+    found.tests |= {"thing_id": _is_thing, "address": lambda value: isinstance(value, str) and is_web(value)}
     found.globals |= {
         "site": SITE,
         "field_names": FIELD_NAMES,
         "places": PLACES,
         "format_names": FORMAT_NAMES,
+        "marks": MARKS,
         "media": {name: MEDIA[name][0] for name in FORMAT_NAMES},
     }
     return found
+
+
+def compile_templates() -> None:
+    """Compile every template, so that the first who asks for a page need not wait."""
+    for name in environment().list_templates(filter_func=lambda name: name.startswith("site/")):
+        environment().get_template(name)
+
+
+_UNSEEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u202a-\u202e\u2066-\u2069]")
+"""Signs of control, and those that turn the direction of the text around them."""
+
+
+def _clean(value: Any) -> Any:
+    """Return a text without the signs that nobody sees and that change how its surroundings are read."""
+    if isinstance(value, str) and _UNSEEN.search(value):
+        return type(value)(_UNSEEN.sub("", value))
+    return value
 
 
 def render(request: Request, template: str, title: str, licence: str, snapshot: str, **context: Any) -> bytes:
@@ -144,10 +188,51 @@ def render(request: Request, template: str, title: str, licence: str, snapshot: 
     return environment().get_template(f"site/{template}.html").render(told).encode()
 
 
-def problem_page(request: Request, status: int, title: str, detail: str, query: str = "", line_number: int = 0) -> bytes:
-    """Return a problem as a page; with a query, the line at which it is wrong is marked."""
-    told = {"detail": detail, "query": query, "line_number": line_number}
-    return render(request, "problem", f"{status} {title}", "", "", **told)
+HEADINGS = {
+    400: "This cannot be asked",
+    404: "There is nothing here",
+    405: "That is not done here",
+    406: "Not in this format",
+    413: "That is too large",
+    500: "Something went wrong",
+    503: "Not at the moment",
+}
+"""What a problem is called on a page."""
+
+
+def problem_page(request: Request, status: int, title: str, detail: str, query: str = "") -> bytes:
+    """Return a problem as a page.
+
+    Args:
+        request: The request.
+        status: The status of HTTP.
+        title: Its phrase, for a status without a heading of ours.
+        detail: What is wrong and what to do.
+        query: The text of a SPARQL query, in which the place is marked that the detail names.
+    """
+    place = re.search(r"at line (\d+)(?:, column (\d+))?", detail)
+    told = {
+        "status": status,
+        "detail": detail,
+        "query": query,
+        "line_number": int(place[1]) if place else 0,
+        "column": int(place[2]) if place and place[2] else 0,
+        "proposal": _proposal(request, detail),
+    }
+    heading = HEADINGS.get(status, title) if not query else "The query was ended" if status == 503 else "The query is wrong"
+    return render(request, "problem", heading, "", "", **told)
+
+
+def _proposal(request: Request, detail: str) -> tuple[str, str] | None:
+    """Return the name that a message proposes, and the address of the same request with it; None if it proposes none."""
+    found = re.search(r"'([^']+)'.* Did you mean '([^']+)'\?", detail)
+    if not found:
+        return None
+    wrong, right = found.groups()
+    pairs = [(name, right if value == wrong else value) for name, value in request.query_params.multi_items()]
+    if right in dict(pairs).values():
+        return right, f"{request.scope['path']}?{urlencode(pairs)}"
+    return (right, path_of(right)) if expand(right) and ":" in wrong else None
 
 
 def shorten_text(text: str, most: int) -> str:
@@ -218,10 +303,6 @@ def _is_thing(value: Value) -> bool:
     return isinstance(value, str) and ":" in value and bool(expand(value)) and not value.startswith("http")
 
 
-def _is_address(value: Value) -> bool:
-    return isinstance(value, str) and value.startswith(("https://", "http://")) and not any(sign.isspace() for sign in value)
-
-
 def _cell(value: Value) -> str:
     if value is None:
         return ""
@@ -235,52 +316,23 @@ def _cell(value: Value) -> str:
 
 
 def _day(value: date | str) -> str:
-    """Return a day as people write it.
+    """Return a day as people write it; what is no day of ours, such as one before the year 1, stays.
 
     Example:
-        >>> _day(date(2021, 3, 18))
-        '18 March 2021'
+        >>> _day(date(2021, 3, 18)), _day("-0044-03-15")
+        ('18 March 2021', '-0044-03-15')
     """
-    found = value if isinstance(value, date) else date.fromisoformat(value)
-    return f"{found.day} {found:%B} {found.year}"
+    return to_words(str(value))
 
 
 def _until(earliest: date | str, latest: date | str) -> str:
-    """Return the days from one to another as people write them, whole months and years by their names.
+    """Return the days from one to another as people write them.
 
     Example:
-        >>> _until("2018-07-01", "2018-07-31"), _until("2024-01-01", "2024-12-31"), _until("2021-03-18", "2021-03-18")
-        ('July 2018', '2024', '18 March 2021')
-        >>> _until("2018-07-20", "2018-09-06"), _until("2018-09-03", "2018-09-06"), _until("2018-07-01", "2018-09-30")
-        ('20 July to 6 September 2018', '3 to 6 September 2018', 'July to September 2018')
+        >>> _until("2018-07-01", "2018-07-31"), _until("-0044-01-01", "2018-07-31")
+        ('July 2018', '-0044-01-01 to 31 July 2018')
     """
-    first, last = (day if isinstance(day, date) else date.fromisoformat(day) for day in (earliest, latest))
-    is_whole = first.day == 1 and (last + timedelta(days=1)).day == 1
-    if first == last:
-        return _day(first)
-    if is_whole and (first.year, first.month) == (last.year, last.month):
-        return f"{first:%B} {first.year}"
-    if is_whole and (first.month, last.month) == (1, 12):
-        return str(first.year) if first.year == last.year else f"{first.year} to {last.year}"
-    ends = [f"{day:%B} {day.year}" if is_whole else _day(day) for day in (first, last)]
-    if first.year == last.year:
-        ends[0] = str(first.day) if first.month == last.month else ends[0].rpartition(" ")[0]
-    return " to ".join(ends)
-
-
-def to_words(text: str) -> str:
-    """Return a date in EDTF as people write it, as precisely as it is known; what is not of the simple forms stays.
-
-    Example:
-        >>> to_words("2021-03-18"), to_words("2018-07"), to_words("2024"), to_words("XXXX-03"), to_words("2024~")
-        ('18 March 2021', 'July 2018', '2024', 'XXXX-03', '2024~')
-    """
-    parts = text.split("-")
     try:
-        if len(text) == 10:
-            return _day(text)
-        if len(text) == 7 and len(parts) == 2:
-            return f"{date(int(parts[0]), int(parts[1]), 1):%B} {parts[0]}"
+        return to_span(*(day if isinstance(day, date) else date.fromisoformat(day) for day in (earliest, latest)))
     except ValueError:
-        return text
-    return text
+        return f"{_day(earliest)} to {_day(latest)}"

@@ -7,7 +7,6 @@ Sources:
 from __future__ import annotations
 
 import json
-import re
 from http import HTTPStatus
 from typing import Any
 
@@ -35,8 +34,7 @@ def problem(request: Request, status: int, detail: str, headers: dict[str, str] 
     told = detail if len(detail) <= LONGEST else f"{detail[:500]} […] {detail[-300:]}"
     if choose(joined(request.headers, "accept"), ["problem", "html"]) == "html":
         query = request.query_params.get("query", "")[:LONGEST_QUERY] if request.scope["path"].endswith("/sparql") else ""
-        line = re.search(r"at line (\d+)", told)
-        body, format = problem_page(request, status, title, told, query, int(line[1]) if line else 0), "html"
+        body, format = problem_page(request, status, title, told, query), "html"
     else:
         record = {"type": "about:blank", "title": title, "status": status, "detail": told, "instance": request.scope["path"]}
         body, format = json.dumps(record, ensure_ascii=True).encode(), "problem"

@@ -228,7 +228,12 @@ def _rows_of(service: Service, body: bytes) -> dict[str, Any]:
     names = answer["head"]["vars"]
     rows = [[_cell(row.get(name)) for name in names] for row in bindings[:SHOWN_ROWS]]
     labels = service.graph.labels(cell for row in rows for cell in row)
-    return {"listing": Listing("Answer", names, rows), "labels": labels, "total": len(bindings), "more": max(0, len(bindings) - SHOWN_ROWS)}
+    return {
+        "listing": Listing("Answer", [f"?{name}" for name in names], rows),
+        "labels": labels,
+        "total": len(bindings),
+        "more": max(0, len(bindings) - SHOWN_ROWS),
+    }
 
 
 def _cell(term: Mapping[str, Any] | None) -> str:

@@ -10,14 +10,14 @@ from typing import Annotated, Any
 
 from fastapi import FastAPI, Path, Request
 from fastapi.openapi.docs import get_swagger_ui_html
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 from starlette.staticfiles import StaticFiles
 
 from kg.api.asking import envelope, format_of, reply, service_of, show
 from kg.api.frame import to_json
 from kg.api.models import PROBLEMS, Health, Home
 from kg.api.pages import SITE, environment
-from kg.api.views import home_of
+from kg.api.views import POLYGONS, home_of
 from kg.draw import STYLES
 from kg.errors import NotFoundError, UnavailableError
 from kg.resources import release
@@ -58,6 +58,7 @@ def add_selves(app: FastAPI) -> None:
     app.get("/.well-known/void", response_class=Response, responses={200: turtle, **PROBLEMS}, tags=["self"])(void)
     app.get("/docs", include_in_schema=False)(docs)
     app.get("/method", include_in_schema=False)(method)
+    app.get("/corrections", include_in_schema=False)(corrections)
     app.get("/static/{name}", include_in_schema=False)(static)
     app.mount("/docs/static", StaticFiles(packages=[("fastapi_offline", "static")]), name="docs-static")
 
@@ -78,8 +79,14 @@ def method(request: Request) -> Response:
     format_of(request, ("html",))
     service = service_of(request)
     manifest = service.graph.snapshot.manifest
-    told = {"digest": service.digest, "quads": manifest["quads"], "made": manifest.get("made"), "release": release()}
+    told: dict[str, Any] = {"digest": service.digest, "quads": manifest["quads"], "made": service.graph.snapshot.made, "release": release()}
+    told["newest"] = max((str(row["published"] or "") for row in service.rows("sources", {})), default="")
     return show(request, "method", "Method and corrections", formats=(), **told)
+
+
+def corrections(request: Request) -> Response:
+    """Lead to how a fact is corrected."""
+    return RedirectResponse(f"{request.scope.get('root_path', '')}/method#corrections", 303)
 
 
 async def healthz(request: Request) -> Response:
@@ -193,7 +200,7 @@ def static(name: Annotated[str, Path(max_length=40)]) -> Response:
         NotFoundError: There is no such file.
     """
     if name == "site.css":
-        return Response(environment().get_template("site.css").render(styles=STYLES), media_type="text/css")
+        return Response(environment().get_template("site.css").render(styles=STYLES, polygons=POLYGONS), media_type="text/css")
     if name == "explorer.css":
         return Response((files("kg") / "templates" / name).read_bytes(), media_type="text/css")
     if name == "vis-network.js":

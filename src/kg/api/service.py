@@ -130,12 +130,14 @@ class Service:
         graph: What is asked.
         limits: What a free-form query may use.
         texts: The text of each source by its short form, where the texts are at hand.
+        contact: Where readers report an error, as a link; None if nowhere.
         in_flight: How many requests it is answering.
     """
 
     graph: Graph
     limits: Limits
     texts: Mapping[str, str] = field(default_factory=dict)
+    contact: str | None = None
     in_flight: int = 0
     is_retired: bool = False
 
@@ -158,7 +160,7 @@ class Service:
     @cached_property
     def seal(self) -> str:
         """What an answer depends on besides its address and its format: snapshot, version and the options of the server."""
-        return f"{self.digest} {release()} {self.limits} {sorted(self.texts)}"
+        return f"{self.digest} {release()} {self.limits} {sorted(self.texts)} {self.contact}"
 
     @cached_property
     def licence(self) -> str | None:

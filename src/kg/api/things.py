@@ -22,12 +22,15 @@ from kg.api.views import (
     GROUPS,
     IDENTIFIERS,
     covered,
+    disputes_of,
     groups_of,
     offices_of,
     passage_of,
     picture_of,
     pieces_of,
     plain,
+    promised_of,
+    proofs_of,
     properties_of,
     shown_passage,
     total_of,
@@ -35,7 +38,7 @@ from kg.api.views import (
 from kg.elements import to_plain
 from kg.errors import NotFoundError
 from kg.network import neighbours
-from kg.show import Known, Record, read_known
+from kg.show import Known, Record, read_known, read_own
 from kg.store import to_csv
 from kg.vocab import to_iri
 
@@ -84,44 +87,56 @@ class Whole(BaseModel):
 def get_entity(request: Request, class_name: Class, slug: Slug, params: Annotated[Whole, Params()]) -> Response:
     """Tell all that is known of a thing, each line with its passages."""
     service = service_of(request)
-    known = read_known(service.graph, f"{class_name}:{slug}")
     format = format_of(request, LIST_FORMATS)
+    if format == "html":
+        return _entity_page(request, f"{class_name}:{slug}", params.all)
+    known = read_known(service.graph, f"{class_name}:{slug}")
     if format == "json":
         return reply(to_json(_entity(known, service) | envelope(request)), format)
     if format in ("ttl", "jsonld"):
         return triples(request, [known.id, *(str(rows[0]["fact"]) for rows in known.facts)], format)
-    if format == "csv":
-        return reply(to_csv([FACT_COLUMNS, *_facts(known, service)]).encode(), format)
-    return _entity_page(request, known, params.all)
+    return reply(to_csv([FACT_COLUMNS, *_facts(known, service)]).encode(), format)
 
 
-def _entity_page(request: Request, known: Known, whole: str | None) -> Response:
+def _entity_page(request: Request, short: str, whole: str | None) -> Response:
     """Show all that is known of a thing, by kind and by date."""
     service = service_of(request)
-    graph, id = service.graph, known.id
-    own_proof = [passage_of(row, service) for row in known.proof.get(id, ())]
-    groups = groups_of(known, service, whole)
+    graph = service.graph
+    id, class_label, label, properties = read_own(graph, short)
+    groups = groups_of(service, id, whole)
+    names = [row for row in service.rows("names", {"node": id}) if row["name_kind"] != "label"]
     told: dict[str, Any] = {
-        "known": known,
+        "id": id,
+        "class_label": class_label,
         "class_name": sort_of(id),
-        "is_fact": sort_of(id) in ("Pledge", "Statement", "Outcome", "Link", "Tenure", "Money", "Quantity", "Date"),
+        "is_fact": sort_of(id) in FACTS,
         "iri": to_iri(id),
-        "properties": properties_of(known) if not whole else [],
-        "own_proof": own_proof if not whole else [],
-        "total": total_of(known),
-        "offices": offices_of(service, id) if sort_of(id) == "Person" and not whole else [],
         "groups": groups,
-        "names": [row for row in known.names if row["reported_in"]],
-        "identifiers": [(f"{row['name_kind']}: {row['name']}", _register(row)) for row in known.names if not row["reported_in"]],
+        "names": [row for row in names if row["reported_in"]],
+        "identifiers": [(f"{row['name_kind']}: {row['name']}", _register(row)) for row in names if not row["reported_in"]],
         "picture": picture_of(service, id),
         "ways": neighbours(graph, id, limit=1).ways if graph.table().numbers([id]) else (),
+        "is_whole": whole is None,
     }
-    things = [fact["reported_in"] for group in groups for fact in group["facts"]]
-    things += [one["source"] for group in groups for fact in group["facts"] for one in fact["passages"]] + [
-        one["source"] for one in own_proof
-    ]
-    things += [row["reported_in"] for row in told["names"]] + [source for row in told["offices"] for _, source in row["told"]]
-    return show(request, "entity", known.label or id, labels=graph.labels(things), **told)
+    if whole is None:
+        told |= {
+            "properties": properties_of(properties),
+            "own_proof": proofs_of(service, [id]).get(id, []),
+            "total": total_of(properties),
+            "disputes": disputes_of(service, [id]).get(id, []),
+            "offices": offices_of(service, id) if sort_of(id) == "Person" else [],
+            "promised": promised_of(service, id),
+            "received": [plain(row) for row in service.rows("trusts", {"trust": id})] if sort_of(id) == "Trust" else [],
+        }
+    things = [fact["reported_in"] for group in groups for fact in group["facts"]] + [row["reported_in"] for row in told["names"]]
+    things += [one["source"] for group in groups for fact in group["facts"] for one in fact["passages"]]
+    things += [one["source"] for one in told.get("own_proof", ())]
+    things += [report["reported_in"] for office in told.get("offices", ()) for report in office["reports"]]
+    return show(request, "entity", label or id, labels=graph.labels(things), **told)
+
+
+FACTS = ("Pledge", "Statement", "Outcome", "Link", "Tenure", "Money", "Quantity", "Date", "Name", "Conflict", "Absence")
+"""Classes whose things say something."""
 
 
 def _register(row: Record) -> str | None:
@@ -153,6 +168,7 @@ def _fact(rows: tuple[Record, ...], known: Known, service: Service) -> dict[str,
         "class": str(first["fact_class"]).removeprefix("kg:"),
         "label": first["label"],
         "roles": [row["role_label"] for row in rows],
+        "date": first["date"],
         "earliest": first["earliest"] and str(first["earliest"]),
         "latest": first["latest"] and str(first["latest"]),
         "dated_by": first["dated_by"],
@@ -165,7 +181,7 @@ def _told_passage(row: Record, service: Service) -> dict[str, Any]:
     return {name: value for name, value in passage_of(row, service).items() if name not in ("starts_with", "ends_with")}
 
 
-FACT_COLUMNS = ("earliest", "latest", "dated_by", "role", "fact", "label", "reported_in", "characters", "link")
+FACT_COLUMNS = ("date", "earliest", "latest", "dated_by", "role", "fact", "label", "reported_in", "characters", "link")
 
 
 def _facts(known: Known, service: Service) -> list[tuple[Any, ...]]:
@@ -178,6 +194,7 @@ def _facts(known: Known, service: Service) -> list[tuple[Any, ...]]:
             link = passage_of(proof, service)["link"] if proof else None
             rows.append(
                 (
+                    first["date"],
                     first["earliest"],
                     first["latest"],
                     first["dated_by"],

@@ -7,14 +7,14 @@ from itertools import pairwise
 from typing import Any
 from urllib.parse import urlencode
 
-from kg.api.pages import Field, shorten_text, sort_of
+from kg.api.pages import shorten_text, sort_of
 from kg.api.service import Service
+from kg.draw import OTHER, STYLES
 from kg.elements import Node, Passage, to_plain
 from kg.errors import NotFoundError
 from kg.layout import place
 from kg.network import number_of, reach
-from kg.queries import Query
-from kg.show import Known, Record
+from kg.show import Record, by_fact
 from kg.sources import to_link
 from kg.store import Value
 from kg.vocab import CLASSES, KG, OWL, RDFS, expand, listed
@@ -31,10 +31,10 @@ GROUPS = (
 )
 """In which order facts are told: key, heading and classes; the last takes what is left."""
 
-SHOWN = 30
+SHOWN = 10
 """How many facts of a group a page shows at first."""
 
-NEAR = 18
+NEAR = 10
 """How many things the small picture of a page holds."""
 
 IDENTIFIERS = {
@@ -61,8 +61,7 @@ def home_of(service: Service, classes: Mapping[str, int]) -> dict[str, Any]:
             for at, row in enumerate(money)
         ),
     ]
-    pledges = service.rows("pledges", {}).page(0, 200).to_dicts()
-    shown = sorted((plain(row) for row in pledges), key=lambda row: (-(row["total_high"] or row["total_low"] or 0), str(row["pledge"])))[:5]
+    shown = [plain(row) for row in service.rows("pledges", {}).page(0, 5).to_dicts()]
     names = service.select(f"SELECT ?class ?label WHERE {{ ?class a <{OWL}Class> ; <{RDFS}label> ?label }} ORDER BY ?class")
     labels = {str(name).removeprefix("kg:"): str(label) for name, label in names}
     table = service.graph.table()
@@ -128,7 +127,7 @@ def shown_passage(passage: Passage, service: Service) -> dict[str, Any]:
     return passage_of({**row, "sha256": None}, service)
 
 
-def fact_of(rows: Sequence[Record], known: Known, service: Service) -> dict[str, Any]:
+def fact_of(rows: Sequence[Record], passages: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """Return a fact that names a thing: how it does, when, and by which words."""
     first = rows[0]
     return {
@@ -136,34 +135,51 @@ def fact_of(rows: Sequence[Record], known: Known, service: Service) -> dict[str,
         "class": str(first["fact_class"]).removeprefix("kg:"),
         "label": first["label"] or first["fact"],
         "roles": ", ".join(dict.fromkeys(str(row["role_label"]) for row in rows)),
-        "date": None,
+        "date": first["date"],
         "earliest": first["earliest"] and str(first["earliest"]),
         "latest": first["latest"] and str(first["latest"]),
         "dated_by": first["dated_by"],
         "reported_in": first["reported_in"],
-        "passages": [passage_of(row, service) for row in known.proof.get(str(first["fact"]), ())],
+        "passages": passages,
     }
 
 
-def groups_of(known: Known, service: Service, whole: str | None = None) -> list[dict[str, Any]]:
+def groups_of(service: Service, id: str, whole: str | None = None) -> list[dict[str, Any]]:
     """Return the facts that name a thing by kind, the first of each kind, or all of the kind that is asked for.
 
     Args:
-        known: What is known of the thing.
-        service: Where the words are.
+        service: What is asked.
+        id: Short form of the thing.
         whole: Key of the group of which all facts are told.
+
+    Returns:
+        For each kind `key`, `title`, `total` and `facts`, as `fact_of` makes them.
     """
-    sorted_out: dict[str, list[Sequence[Record]]] = {key: [] for key, *_ in GROUPS}
-    keys = {name: key for key, _, names in GROUPS for name in names}
-    for rows in known.facts:
-        sorted_out[keys.get(str(rows[0]["fact_class"]), GROUPS[-1][0])].append(rows)
-    found = []
-    for key, title, _ in GROUPS:
-        facts = sorted_out[key]
-        if facts and whole in (None, key):
-            part = facts if whole else facts[:SHOWN]
-            found.append({"key": key, "title": title, "total": len(facts), "facts": [fact_of(rows, known, service) for rows in part]})
-    return found
+    sorted_out: dict[str, list[list[Record]]] = {key: [] for key, *_ in GROUPS}
+    for rows in by_fact(service.rows("facts", {"node": id})):
+        sorted_out[kind_of(str(rows[0]["fact_class"]))].append(rows)
+    parts = {key: facts if whole else facts[:SHOWN] for key, facts in sorted_out.items() if facts and whole in (None, key)}
+    proofs = proofs_of(service, (str(rows[0]["fact"]) for part in parts.values() for rows in part))
+    return [
+        {
+            "key": key,
+            "title": title,
+            "total": len(sorted_out[key]),
+            "facts": [fact_of(rows, proofs.get(str(rows[0]["fact"]), ())) for rows in parts[key]],
+        }
+        for key, title, _ in GROUPS
+        if key in parts
+    ]
+
+
+def kind_of(fact_class: str) -> str:
+    """Return the key of the group in which a fact of a class is told.
+
+    Example:
+        >>> kind_of("kg:Money"), kind_of("kg:Passage")
+        ('values', 'others')
+    """
+    return next((key for key, _, names in GROUPS if fact_class in names), GROUPS[-1][0])
 
 
 FIRST = ("made by", "in the capacity of", "for", "said at", "about", "purpose", "condition", "filed under", "strength", "polarity")
@@ -173,10 +189,10 @@ TOTALS = ("kg:totalLow", "kg:totalHigh", "kg:totalUnit", "kg:countedIn")
 """Properties that stand together as one sum."""
 
 
-def properties_of(known: Known) -> list[tuple[str, list[tuple[Value, str | None]]]]:
+def properties_of(rows: Iterable[Record]) -> list[tuple[str, list[tuple[Value, str | None]]]]:
     """Return what a thing says of itself by property; a value that is a thing has its short form beside its label."""
     found: dict[str, list[tuple[Value, str | None]]] = {}
-    for row in known.properties:
+    for row in rows:
         if row["property"] in TOTALS:
             continue
         value = row["value"]
@@ -186,32 +202,99 @@ def properties_of(known: Known) -> list[tuple[str, list[tuple[Value, str | None]
     return sorted(found.items(), key=lambda pair: (ranks.get(pair[0], len(ranks)), pair[0]))
 
 
-def total_of(known: Known) -> dict[str, Any]:
+def total_of(rows: Sequence[Record]) -> dict[str, Any]:
     """Return what a pledge comes to, and which pledges count it already."""
-    found = {str(row["property"]): row["value"] for row in known.properties if row["property"] in TOTALS}
-    counted = [(str(row["value"]), str(row["value_label"])) for row in known.properties if row["property"] == "kg:countedIn"]
+    found = {str(row["property"]): row["value"] for row in rows if row["property"] in TOTALS}
+    counted = [(str(row["value"]), str(row["value_label"])) for row in rows if row["property"] == "kg:countedIn"]
     row = {"low": found.get("kg:totalLow"), "high": found.get("kg:totalHigh"), "unit": found.get("kg:totalUnit")}
     return {**plain(row), "counted_in": counted} if row["unit"] else {}
 
 
 def offices_of(service: Service, id: str) -> list[dict[str, Any]]:
-    """Return the offices of a person in their order; one that several sources tell of stands once, with each of them."""
-    found: dict[tuple[Value, ...], dict[str, Any]] = {}
+    """Return the offices of a person in their order, each with what the sources report of it, by the day of their report.
+
+    Which office came first is known from the order that a source gives; beyond that, what was reported earlier stands
+    first. A status such as current holds for the day of its report.
+    """
+    published = {row["source"]: str(row["published"] or "") for row in service.rows("sources", {})}
+    found: dict[Value, list[dict[str, Any]]] = {}
     for row in service.rows("offices", {"person": id}):
-        key: tuple[Value, ...] = (row["post_label"], row["organisation_label"], row["status"], row["years"])
-        if any(source == row["reported_in"] for _, source in found.get(key, {"told": ()})["told"]):
-            # A source that tells of two such tenures means two.
-            key = (*key, row["tenure"])
-        entry = found.setdefault(key, {**plain(row), "told": []})
-        entry["told"].append((row["tenure"], row["reported_in"]))
-    return list(found.values())
+        found.setdefault(row["post_label"], []).append({**plain(row), "published": published.get(row["reported_in"], "")})
+
+    def rank(report: Mapping[str, Any]) -> tuple[Any, ...]:
+        return (not report["published"], report["published"], report["order"], report["tenure"])
+
+    for reports in found.values():
+        reports.sort(key=rank)
+    ordered = sorted(found.items(), key=lambda pair: rank(pair[1][0]))
+    return [{"post": post, "reports": reports} for post, reports in ordered]
 
 
-WIDER, HIGHER = 1.9, 1.35
-"""By how much the small picture is stretched, so that there is room for names."""
+def promised_of(service: Service, id: str) -> list[dict[str, Any]]:
+    """Return what is promised by, to or under a thing: how many pledges, and their safe totals.
 
-SIGN = 6.4
-"""How wide a letter of a name in the small picture is, about."""
+    Returns:
+        For each way to be named in a pledge `title`, `search` (the filter of the ledger), `total`, `money` (rows of
+        `money_total`) and, for a programme, `rows`: its first pledges.
+    """
+    own = f"kg:{sort_of(id)}"
+    named = service.graph.store.select(f"SELECT DISTINCT ?role WHERE {{ ?pledge a <{KG}Pledge> ; ?role <{expand(id)}> }}")
+    roles = {str(role).removeprefix("kg:") for (role,) in named}
+    found = []
+    for name, class_name, title in PROMISED:
+        # Asking is much dearer than looking whether there is something to ask for; of a programme the parts count as well.
+        if own not in service.graph.table().meanings(class_name) or (name != "programme" and name not in roles):
+            continue
+        pledges = service.rows("pledges", {name: id})
+        if pledges.total:
+            rows = [plain(row) for row in pledges.page(0, SHOWN).to_dicts()] if name == "programme" else []
+            money = [plain(row) for row in service.rows("money_total", {name: id})]
+            found.append({"title": title, "search": search_of({name: id}), "total": pledges.total, "money": money, "rows": rows})
+    return found
+
+
+PROMISED = (
+    ("maker", "kg:Agent", "Promises made"),
+    ("beneficiary", "kg:Agent", "Promises received"),
+    ("programme", "kg:Programme", "Promised to it and its parts"),
+    ("event", "kg:Event", "Promised there"),
+    ("theme", "kg:Theme", "Promised under this theme"),
+)
+"""In which ways a thing is named in pledges: the filter of the ledger, the class that it is for, and the heading."""
+
+
+def disputes_of(service: Service, ids: Iterable[str]) -> dict[str, list[tuple[str, str]]]:
+    """Return the conflicts about some facts or about their values, each with its label."""
+    found: dict[str, list[tuple[str, str]]] = {}
+    for some in listed(iri for id in dict.fromkeys(ids) if (iri := expand(id))):
+        query = f"""
+        PREFIX kg: <{KG}> PREFIX rdfs: <{RDFS}>
+        SELECT DISTINCT ?node ?conflict ?label
+        WHERE {{
+          VALUES ?node {{ {some} }}
+          {{ ?conflict kg:between ?node }} UNION {{ ?value kg:of ?node . ?conflict kg:between ?value }}
+          ?conflict rdfs:label ?label
+        }} ORDER BY ?node ?conflict"""
+        for node, conflict, label in service.graph.store.select(query):
+            found.setdefault(str(node), []).append((str(conflict), str(label)))
+    return found
+
+
+WIDE, HIGH, EDGE = 320, 250, 22
+"""How large the small picture is, in pixels, and how far from its edge a mark stays."""
+
+SIGN, BOLD = 6.5, 7.4
+"""How wide a letter of a name in the small picture is, about, in pixels; the first name is bold."""
+
+POLYGONS = {
+    "square": ((0, 0), (100, 0), (100, 100), (0, 100)),
+    "triangle": ((50, 0), (100, 100), (0, 100)),
+    "triangleDown": ((0, 0), (100, 0), (50, 100)),
+    "diamond": ((50, 0), (100, 50), (50, 100), (0, 50)),
+    "hexagon": ((25, 5), (75, 5), (100, 50), (75, 95), (25, 95), (0, 50)),
+    "star": ((50, 0), (62, 35), (100, 36), (69, 58), (80, 95), (50, 73), (20, 95), (31, 58), (0, 36), (38, 35)),
+}
+"""The corners of the shapes, in percent of their size; a shape that is not here is a disc."""
 
 
 def picture_of(service: Service, id: str) -> dict[str, Any] | None:
@@ -227,38 +310,53 @@ def picture_of(service: Service, id: str) -> dict[str, Any] | None:
         return None
     ids = [node.id for node in found.nodes]
     places = dict(zip(ids, place(ids, found.edges, [16] * len(ids)), strict=True))
-    at = {one: (round(x * WIDER), round(y * HIGHER)) for one, (x, y) in places.items()}
+    at = _fit(places)
     names = _names(sorted(found.nodes, key=lambda node: (node.id != id, -node.degree, node.id)), at)
     nodes = [
         {
             "id": node.id,
             "label": node.label,
-            "x": at[node.id][0],
-            "y": at[node.id][1],
-            "r": 10 if node.id == id else 7,
-            "text": names.get(node.id),
+            "at": at[node.id],
+            "mark": _mark(node.id, id, at[node.id]),
+            **names[node.id],
         }
         for node in found.nodes
     ]
     lines = sorted({(*at[edge.start], *at[edge.end]) for edge in found.edges if edge.start != edge.end})
-    wide = {one: len(names.get(one, "")) * SIGN / 2 + 8 for one in ids}
-    left, right = min(x - wide[one] for one, (x, _) in at.items()), max(x + wide[one] for one, (x, _) in at.items())
-    top, bottom = min(y for _, y in at.values()) - 18, max(y for _, y in at.values()) + 34
-    box = f"{left:.0f} {top} {right - left:.0f} {bottom - top}"
-    return {"nodes": nodes, "lines": lines, "box": box, "left_out": sum(near.reached) - sum(near.kept)}
+    return {"nodes": nodes, "lines": lines, "box": f"0 0 {WIDE} {HIGH}", "left_out": sum(near.reached) - sum(near.kept)}
 
 
-def _names(nodes: Iterable[Node], at: Mapping[str, tuple[int, int]]) -> dict[str, str]:
-    """Return the names for which there is room under their nodes, the first of the nodes first."""
+def _fit(places: Mapping[str, tuple[float, float]]) -> dict[str, tuple[int, int]]:
+    """Return places stretched so that they fill the picture."""
+    spans = [(min(values), max(values)) for values in zip(*places.values(), strict=True)]
+    sizes = (WIDE - 4 * EDGE, HIGH - 2 * EDGE)
+    fitted = {
+        id: [(value - low) / ((high - low) or 1) * size for value, (low, high), size in zip(spot, spans, sizes, strict=True)]
+        for id, spot in places.items()
+    }
+    return {id: (round(x) + 2 * EDGE, round(y) + EDGE - 6) for id, (x, y) in fitted.items()}
+
+
+def _mark(id: str, centre: str, spot: tuple[int, int]) -> str:
+    """Return the corners of the mark of a node as an SVG writes them; nothing for a disc."""
+    shape, size = STYLES.get(sort_of(id), OTHER)[0], 9 if id == centre else 7
+    corners = POLYGONS.get(shape, ())
+    return " ".join(f"{spot[0] + (x - 50) * size / 50:g},{spot[1] + (y - 50) * size / 50:g}" for x, y in corners)
+
+
+def _names(nodes: Iterable[Node], at: Mapping[str, tuple[int, int]]) -> dict[str, dict[str, Any]]:
+    """Return the names for which there is room under their nodes, and where they stand, the first of the nodes first."""
     taken: list[tuple[float, float, float, float]] = [(x - 9, y - 9, x + 9, y + 9) for x, y in at.values()]
-    found = {}
+    found: dict[str, dict[str, Any]] = {}
     for node in nodes:
-        text, (x, y) = shorten_text(node.label, 26), at[node.id]
-        half = len(text) * SIGN / 2
-        box = (x - half, y + 11, x + half, y + 27)
-        if not any(box[0] < other[2] and other[0] < box[2] and box[1] < other[3] and other[1] < box[3] for other in taken):
+        text, (x, y) = shorten_text(node.label, 24), at[node.id]
+        half = len(text) * (SIGN if found else BOLD) / 2
+        middle = min(max(x, half + 2), WIDE - half - 2)
+        box = (middle - half, y + 10, middle + half, y + 24)
+        is_free = not any(box[0] < other[2] and other[0] < box[2] and box[1] < other[3] and other[1] < box[3] for other in taken)
+        found[node.id] = {"text": text if is_free else None, "middle": round(middle)}
+        if is_free:
             taken.append(box)
-            found[node.id] = text
     return found
 
 
@@ -283,137 +381,6 @@ def plain(row: Mapping[str, Value]) -> dict[str, Any]:
     return {name: value if value is None or isinstance(value, bool) else to_plain(value) for name, value in row.items()}
 
 
-# ---------------------------------------------------------------- lists
-
-
-CHOICES = {
-    "maker": "?fact a kg:Pledge ; kg:maker ?thing .",
-    "beneficiary": "?fact a kg:Pledge ; kg:beneficiary ?thing .",
-    "programme": "?fact a kg:Pledge ; kg:about|kg:beneficiary ?part . ?part kg:partOf* ?thing . ?thing a/rdfs:subClassOf* kg:Programme .",
-    "theme": "?fact a kg:Pledge ; kg:theme ?thing .",
-    "event": "?fact a kg:Pledge ; kg:event ?thing .",
-    "about": "?fact a kg:Pledge ; kg:about ?thing .",
-    "source": "?thing a kg:Source .",
-}
-"""Which things a filter of the ledger can name."""
-
-MOST_CHOICES = 200
-"""From more choices on a field is one to write in."""
-
-MOST_BARS = 24
-"""How many rows of money the ledger draws, the largest first."""
-
-
-def choices_of(service: Service, name: str) -> list[tuple[str, str]]:
-    """Return the things that a filter can name, by their labels; none if they are too many for a list."""
-    query = (
-        f"PREFIX kg: <{KG}> PREFIX rdfs: <{RDFS}> SELECT DISTINCT ?thing ?label WHERE {{ {CHOICES[name]} ?thing rdfs:label ?label }} "
-        f"ORDER BY ?label LIMIT {MOST_CHOICES + 1}"
-    )
-    found = [(str(id), shorten_text(str(label), 60)) for id, label in service.select(query)]
-    return found if len(found) <= MOST_CHOICES else []
-
-
-def fields_of(service: Service, query: Query, given: Mapping[str, Any]) -> list[Field]:
-    """Return the fields of the parameters of a question, with what is given."""
-    found = []
-    for param in query.params:
-        value = given.get(param.name)
-        text = "" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
-        choices: Sequence[str | tuple[str, str]] = ()
-        if param.type == "boolean":
-            choices = [("true", "yes"), ("false", "no")]
-        elif param.code_list:
-            choices = service.graph.codes(param.code_list)
-        elif query.name == "timeline" and param.name == "class":
-            choices = ("Event", "Pledge", "Outcome")
-        elif (query.name == "pledges" and param.name in CHOICES) or param.name == "source":
-            choices = choices_of(service, param.name)
-        if text and choices and text not in [one if isinstance(one, str) else one[0] for one in choices]:
-            choices = [*choices, (text, text)]
-        found.append(Field(param.name, param.doc, text, choices, "date" if param.type == "date" else "text"))
-    return found
-
-
-def ledger_of(service: Service, query: Query, given: Mapping[str, Any], rows: Sequence[Mapping[str, Value]]) -> dict[str, Any]:
-    """Return what the ledger tells: a page of pledges, and the safe totals of all that fit."""
-    told = {name: value for name, value in given.items() if value is not None}
-    shown = [plain(row) for row in rows]
-    return {
-        "lead": "Who is bound, to whom, for how much, under which condition and by when. Each line leads to the words that prove it.",
-        "fields": fields_of(service, query, given),
-        "is_filtered": bool(told),
-        "search": search_of(told),
-        "money": [plain(row) for row in service.rows("money_total", told)],
-        "chart": _bars([plain(row) for row in service.rows("money_by_programme", told)]),
-        "rows": shown,
-        "bound": bound_of(service, [str(row["pledge"]) for row in rows]),
-        "labels": service.graph.labels(things_in(rows)),
-    }
-
-
-def bound_of(service: Service, pledges: Iterable[str]) -> dict[str, dict[str, list[tuple[str, str]]]]:
-    """Return all who are bound by some pledges, and all to whom, with their labels; a row of the question has one of each."""
-    found: dict[str, dict[str, list[tuple[str, str]]]] = {}
-    for some in listed(iri for id in pledges if (iri := expand(id))):
-        query = f"""
-        PREFIX kg: <{KG}> PREFIX rdfs: <{RDFS}>
-        SELECT DISTINCT ?pledge ?role ?thing ?label
-        WHERE {{
-          VALUES ?pledge {{ {some} }}
-          VALUES ?role {{ kg:maker kg:beneficiary }}
-          ?pledge ?role ?thing
-          OPTIONAL {{ ?thing rdfs:label ?label }}
-        }} ORDER BY ?pledge ?role ?thing"""
-        for pledge, role, thing, label in service.graph.store.select(query):
-            found.setdefault(str(pledge), {}).setdefault(str(role)[3:], []).append((str(thing), str(label or thing)))
-    return found
-
-
-def _bars(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the largest rows of money with the widths of their bars; what has no upper end is drawn as far as it is certain."""
-    known = [{**row, "at": at, "reach": row["total_high"] if not row["open_ends"] else row["total_low"]} for at, row in enumerate(rows)]
-    for row in known:
-        most = max(other["reach"] or 0 for other in known if other["unit"] == row["unit"]) or 1
-        row["most"] = round(200 * (row["reach"] or 0) / most, 1)
-        row["least"] = round(200 * (row["total_low"] or 0) / most, 1)
-    return sorted(known, key=lambda row: (-(row["reach"] or 0), row["at"]))[:MOST_BARS]
-
-
-def timeline_of(rows: Iterable[Mapping[str, Value]]) -> list[tuple[str, list[dict[str, Any]]]]:
-    """Return rows of the timeline by year, as they come; what allows several years stands under the first of them."""
-    found: dict[str, list[dict[str, Any]]] = {}
-    for row in rows:
-        earliest, latest = row["earliest"], row["latest"]
-        heading = str(earliest)[:4] if earliest else f"By {str(latest)[:4]}, no beginning is known" if latest else "Without a date"
-        found.setdefault(heading, []).append(plain(row))
-    return list(found.items())
-
-
-def conflicts_of(service: Service, given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what does not agree, side by side, and what conspicuously is not said."""
-    told = {name: value for name, value in given.items() if value is not None}
-    sides: dict[str, list[dict[str, Any]]] = {}
-    conflicts = service.rows("conflicts", {"source": given.get("source")})
-    absences = service.rows("absences", told)
-    for row in conflicts.page(0, MOST_SHOWN).to_dicts():
-        sides.setdefault(str(row["conflict"]), []).append(plain(row))
-    missing = [plain(row) for row in absences.page(0, MOST_SHOWN).to_dicts()]
-    shown = [row for rows in sides.values() for row in rows]
-    proofs = proofs_of(service, [str(row["side"]) for row in shown])
-    return {
-        "conflicts": list(sides.items()),
-        "absences": missing,
-        "conflict_rows": conflicts.total,
-        "absence_rows": absences.total,
-        "conflict_search": search_of({"source": given.get("source")}),
-        "search": search_of(told),
-        "proofs": proofs,
-        "labels": service.graph.labels(things_in([*shown, *missing])),
-        "most": MOST_SHOWN,
-    }
-
-
 def proofs_of(service: Service, ids: Iterable[str]) -> dict[str, list[dict[str, Any]]]:
     """Return the passages that facts and values cite."""
     found: dict[str, list[dict[str, Any]]] = {}
@@ -434,10 +401,6 @@ def proofs_of(service: Service, ids: Iterable[str]) -> dict[str, list[dict[str, 
     return found
 
 
-MOST_SHOWN = 300
-"""How many rows of conflicts and of absences one page holds."""
-
-
 # ---------------------------------------------------------------- the text of a source
 
 
@@ -450,7 +413,7 @@ def pieces_of(text: str, passages: Sequence[Mapping[str, Any]], furniture: Seque
         furniture: Where what is no article begins and ends.
 
     Returns:
-        Pieces with `text`, `passages` (the keys of those that they lie in, the shortest first), `is_furniture`, and
+        Pieces with `start`, `text`, `passages` (the keys of those that they lie in, the shortest first), `is_furniture`, and
         `anchors` (the keys of those that begin there).
     """
     spans = sorted({(int(row["start"]), int(row["end"])) for row in passages})
@@ -460,6 +423,7 @@ def pieces_of(text: str, passages: Sequence[Mapping[str, Any]], furniture: Seque
         inside = sorted((span for span in spans if span[0] <= start and end <= span[1]), key=lambda span: span[1] - span[0])
         found.append(
             {
+                "start": start,
                 "text": text[start:end],
                 "passages": [f"p{first}-{last}" for first, last in inside],
                 "is_furniture": any(first <= start and end <= last for first, last in furniture),

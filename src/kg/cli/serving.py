@@ -26,6 +26,9 @@ def serve(
     workers: Annotated[int, typer.Option("--workers", min=1, max=64, help="Processes that answer free-form SPARQL.")] = 2,
     timeout: Annotated[float, typer.Option("--timeout", min=0.1, max=3600, help="Seconds that a free-form query may take.")] = 10,
     memory: Annotated[int, typer.Option("--memory", min=16, max=1_000_000, help="MiB that a free-form query may use.")] = 1024,
+    contact: Annotated[
+        str | None, typer.Option("--contact", metavar="ADDRESS", help="Where readers report an error: a mail address or a page.")
+    ] = None,
     texts: SourcesOption = None,
     graph: GraphOption = None,
     store: StoreOption = None,
@@ -36,7 +39,7 @@ def serve(
     opened = open_graph(graph, store)
     limits = Limits(timeout_s=timeout, memory_mib=memory, workers=workers)
     with _listen(host, port) as listening:
-        application = create_app(opened, limits=limits, sources=texts, reopen=lambda: open_graph(graph, store))
+        application = create_app(opened, limits=limits, sources=texts, contact=contact, reopen=lambda: open_graph(graph, store))
         application.state.host.current.warm()
         asyncio.run(_serve(application, listening))
         print("kg: stopped.", file=sys.stderr)

@@ -595,7 +595,7 @@ function keepAddress() {
 
 /* ---------------------------------------------------------------- finding a name */
 
-async function near(text) {
+async function nearHere(text) {
   const found = await ask(`/entities.json?q=${encodeURIComponent(text)}&limit=8`);
   if (!found) return null;
   const here = found.results.filter(match => start.classes.includes(match.class));
@@ -604,7 +604,7 @@ async function near(text) {
 }
 /* A field in which one names a thing; sending its form takes what is nearest. */
 function naming(input, form, take) {
-  const takeNearest = combobox(input, near, match => {
+  const takeNearest = combobox(input, nearHere, match => {
     input.value = "";
     take(match.id, straight(match.label || match.id));
   });

@@ -18,7 +18,8 @@ function combobox(input, find, take) {
   const list = make("ul", { id: `${input.id}-matches`, className: "matches", hidden: true, role: "listbox", "aria-label": "Names that are near" });
   let wanted = 0, timer = 0, at = -1, matches = [];
   for (const [name, value] of [["role", "combobox"], ["aria-autocomplete", "list"], ["aria-controls", list.id], ["aria-expanded", "false"]]) input.setAttribute(name, value);
-  input.after(list);
+  const said = make("span", { className: "hidden", role: "status" });
+  input.after(list, said);
   function close() {
     wanted += 1;
     clearTimeout(timer);
@@ -59,6 +60,7 @@ function combobox(input, find, take) {
     if (!found || number !== wanted) return null;
     matches = found;
     offer();
+    said.textContent = matches.length ? "" : "No name is near to this.";
     return matches[0];
   }
   input.addEventListener("input", () => { clearTimeout(timer); timer = setTimeout(look, 120); });
@@ -75,15 +77,32 @@ function combobox(input, find, take) {
   };
 }
 
+async function near(base, text, wanted) {
+  const only = wanted ? `&class=${encodeURIComponent(wanted)}` : "";
+  const answer = await fetch(`${base}/entities.json?limit=8&q=${encodeURIComponent(text)}${only}`).catch(() => null);
+  return answer && answer.ok ? (await answer.json()).results : null;
+}
+
+/* A field that wants the short form of a thing takes it from a name. */
+document.querySelectorAll("[data-thing]").forEach(input => {
+  combobox(input, text => near(input.dataset.thing, text, input.dataset.of), match => { input.value = match.id; });
+});
+
 document.querySelectorAll("[data-suggest]").forEach(input => {
-  const base = input.dataset.suggest;
-  async function near(text) {
-    const answer = await fetch(`${base}/entities.json?limit=8&q=${encodeURIComponent(text)}`).catch(() => null);
-    return answer && answer.ok ? (await answer.json()).results : null;
-  }
-  combobox(input, near, match => {
+  const base = input.dataset.suggest, only = input.form.querySelector('select[name="class"]');
+  combobox(input, text => near(base, text, only && only.value), match => {
     const [name, ...slug] = match.id.split(":");
     const path = name === "source" ? `/sources/${slug.join(":")}` : `/entities/${name}/${slug.join(":")}`;
     location.assign(base + path.split("/").map(encodeURIComponent).join("/"));
   });
 });
+
+/* A passage that others cross is cut into pieces; all of them are marked when it is asked for. */
+function markPassage() {
+  const wanted = location.hash.slice(1);
+  document.querySelectorAll(".text [data-in]").forEach(piece => piece.classList.toggle("chosen", piece.dataset.in.split(" ").includes(wanted)));
+}
+if (document.querySelector(".text")) {
+  addEventListener("hashchange", markPassage);
+  markPassage();
+}
