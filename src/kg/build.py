@@ -16,8 +16,8 @@ from kg.dates import to_bounds, to_words
 from kg.errors import CallError, CheckError, DataError, ParseError
 from kg.resources import release, shipped
 from kg.snapshots import FORMAT, Snapshot, open_snapshot, prune, read_manifest, write
-from kg.store import Embedded, parse_file, to_lines
-from kg.vocab import DERIVED_GRAPH, ENTITIES_GRAPH, ID, KG, ONTOLOGY_GRAPH, OWL, RDF, RDFS, XSD, shorten
+from kg.store import DATASETS, Embedded, parse_file, to_lines
+from kg.vocab import DERIVED_GRAPH, ENTITIES_GRAPH, EXPORT_GRAPH, ID, KG, ONTOLOGY_GRAPH, OWL, RDF, RDFS, XSD, shorten
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +42,8 @@ class Stated:
 def read(graph: Path) -> Stated:
     """Parse the ontology and the files of a graph: Turtle for entities, one TriG file for each source.
 
+    A file that `kg export` has written is read as well; what was computed is left out of it, and computed again.
+
     Raises:
         ParseError: The folder holds no graph, or a file is not what its suffix says.
     """
@@ -50,7 +52,13 @@ def read(graph: Path) -> Stated:
     lines: dict[str, dict[str, int]] = {}
     for path in _graph_files(graph):
         quads = parse_file(path)
-        data += [_in_graph(quad, ENTITIES_GRAPH) for quad in quads] if path.suffix == ".ttl" else _named(quads, path)
+        if path == graph:
+            quads = [quad for quad in quads if not str(quad.graph_name).strip("<>").startswith(COMPUTED)]
+            if not quads:
+                raise ParseError(f"{path}:1: the file holds nothing that a source states. Name a file of kg export.")
+            data += quads
+        else:
+            data += [_in_graph(quad, ENTITIES_GRAPH) for quad in quads] if path.suffix == ".ttl" else _named(quads, path)
         described = {shorten(str(quad.subject).strip("<>")) for quad in quads if quad.predicate.value == RDF + "type"}
         for node, (file, line) in find_lines(path, path.read_text("utf-8")).items():
             others = lines.get(node, {})
@@ -58,9 +66,15 @@ def read(graph: Path) -> Stated:
     return Stated(tuple(ontology), tuple(data), lines)
 
 
+COMPUTED = (ONTOLOGY_GRAPH, DERIVED_GRAPH, EXPORT_GRAPH)
+"""What the names of the graphs begin with that an export holds beside what is stated."""
+
+
 def _graph_files(graph: Path) -> list[Path]:
+    if graph.is_file() and graph.suffix[1:] in DATASETS:
+        return [graph]
     if not graph.is_dir():
-        raise CallError(f"There is no folder {str(graph)!r}. Name the folder that holds the graph.")
+        raise CallError(f"There is no folder {str(graph)!r}. Name the folder that holds the graph, or a file of kg export.")
     found = sorted(path for path in _walk(graph, set()) if path.suffix in (".ttl", ".trig") and not path.name.startswith("."))
     if not found:
         raise ParseError(f"The folder {str(graph)!r} holds no Turtle (.ttl) and no TriG (.trig) file, so there is no graph in it.")

@@ -17,7 +17,7 @@ from decimal import Decimal, InvalidOperation
 from functools import cache, cached_property
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 import yaml
 
@@ -29,7 +29,7 @@ from kg.resources import shipped
 from kg.snapshots import Snapshot, open_snapshot
 from kg.store import Embedded, Rows, Triples, Value
 from kg.table import Table
-from kg.vocab import CODE, ID, KG, RDFS, XSD, expand, listed, shorten, suggest
+from kg.vocab import BASE, CODE, EXPORT_GRAPH, ID, KG, OWL, RDF, RDFS, XSD, expand, listed, shorten, suggest
 
 if TYPE_CHECKING:
     import rdflib
@@ -162,6 +162,46 @@ class Graph:
     def store(self) -> Embedded:
         """The engine that answers."""
         return self.snapshot.store
+
+    @cached_property
+    def licence(self) -> str | None:
+        """The licence that the ontology states, or None."""
+        query = f"SELECT ?licence WHERE {{ ?ontology a <{OWL}Ontology> ; <http://purl.org/dc/terms/license> ?licence }} ORDER BY ?licence"
+        return next((str(row[0]) for row in self.store.select(query)), None)
+
+    def write(self, out: IO[bytes], format: str) -> None:
+        """Write the whole graph as one file, from which `kg build` makes the same snapshot again.
+
+        A graph of its own, `…/graph/export`, describes the file as a dataset: its licence, the day on which the snapshot was
+        made, how many quads it has, and its digest, which is the SHA-256 of the sorted lines of N-Quads of all other graphs.
+
+        Args:
+            out: Where to write to.
+            format: `nq` (N-Quads), `trig` or `jsonld`.
+
+        Raises:
+            CallError: The format is none of those.
+
+        Sources:
+            VoID, the vocabulary of the description: https://www.w3.org/TR/void/
+
+        Example:
+            >>> import io, kg
+            >>> out = io.BytesIO()
+            >>> kg.open().write(out, "nq")
+            >>> b"<http://purl.org/dc/terms/license>" in out.getvalue().splitlines()[2]
+            True
+        """
+        manifest, terms = self.snapshot.manifest, "http://purl.org/dc/terms/"
+        told = {
+            f"{RDF}type": "<http://rdfs.org/ns/void#Dataset>",
+            f"{terms}license": f"<{self.licence}>" if self.licence else "",
+            f"{terms}issued": f'"{self.snapshot.made}"^^<{XSD}date>',
+            f"{terms}identifier": f'"sha256:{manifest["sha256"]}"',
+            "http://rdfs.org/ns/void#triples": f'"{manifest["quads"]}"^^<{XSD}integer>',
+        }
+        head = "".join(f"<{BASE}> <{name}> {value} <{EXPORT_GRAPH}> .\n" for name, value in sorted(told.items()) if value)
+        self.store.write(out, format, head)
 
     def query(self, name: str, /, **params: object) -> Rows:
         """Ask a question of the catalogue.

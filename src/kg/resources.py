@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import IO
 
 DISTRIBUTION = "kg-commitments"
 
@@ -30,8 +32,12 @@ def release() -> str:
     return version(DISTRIBUTION)
 
 
-def write_whole(path: Path, text: str) -> None:
+def write_whole(path: Path, content: str | Callable[[IO[bytes]], None]) -> None:
     """Write a file whole or not at all, through links.
+
+    Args:
+        path: The file.
+        content: A text, or what writes to the open file.
 
     Raises:
         OSError: It cannot be written; nothing is left behind.
@@ -39,9 +45,13 @@ def write_whole(path: Path, text: str) -> None:
     path = path.resolve()
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        draft.write_text(text, "utf-8")
+        with draft.open("wb") as out:
+            if isinstance(content, str):
+                out.write(content.encode())
+            else:
+                content(out)
         draft.replace(path)
-    except OSError:
+    except BaseException:
         with suppress(OSError):
             draft.unlink()
         raise

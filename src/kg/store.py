@@ -16,7 +16,7 @@ from datetime import date
 from decimal import Decimal
 from itertools import islice, pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import IO, TYPE_CHECKING, Any, Protocol
 from urllib.parse import urljoin
 
 import pyoxigraph as ox
@@ -43,6 +43,12 @@ ANSWER_ROWS = {
     "tsv": ox.QueryResultsFormat.TSV,
 }
 """The formats of the SPARQL protocol."""
+DATASETS = {
+    "nq": ox.RdfFormat.N_QUADS,
+    "trig": ox.RdfFormat.TRIG,
+    "jsonld": ox.RdfFormat.JSON_LD,
+}
+"""The formats that hold named graphs."""
 STANDARD_RESULTS = {
     "xml": ox.QueryResultsFormat.XML,
     "srj": ox.QueryResultsFormat.JSON,
@@ -373,6 +379,26 @@ class Embedded:
             _require_rows(count_rows(body, format), max_rows)
         return format, body
 
+    def write(self, out: IO[bytes], format: str, head: str = "") -> None:
+        """Write every quad, the same bytes for the same quads: graph by graph, and each in order.
+
+        Args:
+            out: Where to write to.
+            format: `nq`, `trig` or `jsonld`.
+            head: Lines of N-Quads that stand first.
+
+        Raises:
+            CallError: The format is none of those.
+        """
+        _require(format, DATASETS)
+
+        def quads() -> Iterator[ox.Quad]:
+            yield from ox.parse(head, format=ox.RdfFormat.N_QUADS)
+            for name in sorted(self.engine.named_graphs(), key=str):
+                yield from sorted(self.engine.quads_for_pattern(None, None, None, name), key=str)
+
+        ox.serialize(quads(), out, format=DATASETS[format], prefixes=PREFIXES if format == "trig" else None)
+
     def dump(self) -> bytes:
         """Return all quads as N-Quads, in no order."""
         data = self.engine.dump(format=ox.RdfFormat.N_QUADS)
@@ -591,12 +617,12 @@ def dataset_of(query: str) -> Iterator[str]:
 
 
 def parse_file(path: Path) -> list[ox.Quad]:
-    """Return the quads of a Turtle or TriG file.
+    """Return the quads of a file of Turtle, TriG, N-Quads or JSON-LD, by its suffix.
 
     Raises:
         ParseError: The file cannot be read or is not what its suffix says; the message has the line.
     """
-    format = {".ttl": ox.RdfFormat.TURTLE, ".trig": ox.RdfFormat.TRIG}[path.suffix]
+    format = {"ttl": ox.RdfFormat.TURTLE, **DATASETS}[path.suffix[1:]]
     try:
         return list(ox.parse(path.read_bytes(), format=format))
     except OSError as exc:

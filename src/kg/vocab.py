@@ -18,6 +18,7 @@ GRAPH = BASE + "graph/"
 ONTOLOGY_GRAPH = GRAPH + "ontology"
 ENTITIES_GRAPH = GRAPH + "entities"
 DERIVED_GRAPH = GRAPH + "derived"
+EXPORT_GRAPH = GRAPH + "export"
 
 RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 RDFS = "http://www.w3.org/2000/01/rdf-schema#"

@@ -17,7 +17,6 @@ from kg.isolation import Limits, Pool
 from kg.queries import Graph, get_query
 from kg.resources import release
 from kg.store import Rows, Value, to_python
-from kg.vocab import OWL
 
 V = TypeVar("V")
 
@@ -162,11 +161,10 @@ class Service:
         """What an answer depends on besides its address and its format: snapshot, version and the options of the server."""
         return f"{self.digest} {release()} {self.limits} {sorted(self.texts)} {self.contact}"
 
-    @cached_property
+    @property
     def licence(self) -> str | None:
         """The licence that the ontology states, or None."""
-        query = f"SELECT ?licence WHERE {{ ?ontology a <{OWL}Ontology> ; <http://purl.org/dc/terms/license> ?licence }} ORDER BY ?licence"
-        return next((str(row[0]) for row in self.graph.store.select(query)), None)
+        return self.graph.licence
 
     def warm(self) -> None:
         """Open the table and start the processes, so that the first who asks need not wait.

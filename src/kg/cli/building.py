@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+import sys
 from decimal import Decimal
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kg.cli.frame import GraphOption, SensitiveOption, SourcesOption, app, count, show_text, to_path
+from kg.cli.frame import (
+    GraphOption,
+    SensitiveOption,
+    SourcesOption,
+    StoreOption,
+    app,
+    count,
+    open_graph,
+    show_text,
+    to_path,
+    write_file,
+)
 from kg.errors import CallError, CheckError
 
 if TYPE_CHECKING:
@@ -38,6 +51,39 @@ def build(
     path = write(lines, manifest, target)
     Graph(open_snapshot(target)).table()
     show_text(f"Built {manifest['quads']:,} quads from {count(manifest['classes'].get('kg:Source', 0), 'source')} into {path}\n")
+
+
+class DatasetFormat(StrEnum):
+    """How a whole graph is written."""
+
+    nq = "nq"
+    trig = "trig"
+    jsonld = "jsonld"
+
+
+@app.command()
+def export(
+    out: Annotated[
+        Path | None, typer.Option("--out", parser=to_path, metavar="FILE", help="Write to this file, not to standard output.")
+    ] = None,
+    format: Annotated[
+        DatasetFormat | None, typer.Option("--format", "-f", help="Default: as the suffix of the file says; nq without a file.")
+    ] = None,
+    graph: GraphOption = None,
+    store: StoreOption = None,
+) -> None:
+    """Write the whole graph as one file with its licence, date and digest; kg build --graph FILE makes the same snapshot."""
+    opened = open_graph(graph, store)
+    named = out.suffix[1:] if out else "nq"
+    if format is None and named not in set(DatasetFormat):
+        raise CallError(f"The suffix of {str(out)!r} names no format. Say --format nq, trig or jsonld.")
+    wanted = str(format or named)
+    if out is None:
+        opened.write(sys.stdout.buffer, wanted)
+        sys.stdout.buffer.flush()
+        return
+    write_file(out, lambda file: opened.write(file, wanted))
+    print(f"kg: wrote {opened.snapshot.manifest['quads']:,} quads of snapshot {opened.snapshot.manifest['sha256']}.", file=sys.stderr)
 
 
 @app.command()

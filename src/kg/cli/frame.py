@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import signal
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import IO, TYPE_CHECKING, Annotated
 
 import typer
 
@@ -98,7 +98,7 @@ def show_text(text: str) -> None:
     sys.stdout.flush()
 
 
-def write_file(path: Path, text: str) -> None:
+def write_file(path: Path, content: str | Callable[[IO[bytes]], None]) -> None:
     """Write a file whole or not at all.
 
     Raises:
@@ -108,7 +108,7 @@ def write_file(path: Path, text: str) -> None:
 
     _require_file(path)
     try:
-        write_whole(path, text)
+        write_whole(path, content)
     except OSError as exc:
         raise CallError(f"The file {str(path)!r} cannot be written: {exc.strerror}.") from exc
 
