@@ -2,6 +2,7 @@
 
 import gzip
 import re
+import shutil
 from collections.abc import Callable, Iterator
 from html import unescape
 from html.parser import HTMLParser
@@ -16,11 +17,12 @@ from starlette.testclient import TestClient
 
 import kg
 from conftest import TEXTS, served
+from kg import build, snapshots
 from kg.api import Limits, create_app
-from kg.api.ledgers import bars_of, bound_of
+from kg.api.ledgers import bars_of
 from kg.api.pages import shorten_text
 from kg.api.service import Service
-from kg.api.views import GROUPS, covered, kind_of, offices_of, pieces_of, promised_of, search_of
+from kg.api.views import GROUPS, bound_of, covered, kind_of, offices_of, pieces_of, promised_of, search_of
 from kg.queries import query_names
 from kg.resources import shipped
 from kg.store import Embedded, parse_file
@@ -568,3 +570,61 @@ def test_a_text_with_its_passages_is_readable_and_marks_the_one_that_is_asked_fo
     found = Axe().run(page).response["violations"]
     assert [(one["id"], [node["target"] for node in one["nodes"]]) for one in found if one["impact"] in SERIOUS] == []
     context.close()
+
+
+def test_what_the_archivist_concluded_is_marked_where_it_stands(client: TestClient) -> None:
+    """The sentence names nobody who pays; that it is the minister was concluded."""
+    seed = "pledge:future-care-capital-digital-aspirants-six-million"
+    assert client.get(f"/queries/involved?fact={seed}").status_code == 200
+    mark = re.compile(r"Matt Hancock</a>\s*<a [^>]*class=\"[^\"]*inferred|Matt Hancock</a> <a class=\"soft inferred\"")
+    for path in (f"/entities/{seed.replace(':', '/')}", "/pledges?programme=programme:digital-aspirant", "/"):
+        assert mark.search(client.get(path, headers=ACCEPT).text), path
+    path = client.get(f"/path?from={seed}&to=person:matt-hancock", headers=ACCEPT).text
+    assert re.search(r"Matt Hancock</a>\s*<a class=\"soft inferred\"", path)
+    stated = client.get("/entities/pledge/publictechnology-first-speech-fund", headers=ACCEPT).text
+    assert not re.search(r"<dt>Made by</dt><dd>[^\n]*inferred", stated)
+    assert "In 2 of the pledges that are added up the archivist concluded who is bound." in (
+        client.get("/entities/person/matt-hancock", headers=ACCEPT).text
+    )
+
+
+@pytest.mark.parametrize("kind", [key for key, *_ in GROUPS])
+def test_each_kind_of_facts_can_be_asked_for_of_anything(client: TestClient, kind: str) -> None:
+    for name in ("person", "trust", "conflict", "wave", "pledge"):
+        assert client.get(f"{PAGES[name]}?all={kind}", headers=ACCEPT).status_code == 200, name
+
+
+def test_a_sum_that_is_about_a_figure_says_so_and_a_single_figure_stands_alone(client: TestClient) -> None:
+    hospitals = client.get("/entities/pledge/publictechnology-first-speech-hospitals", headers=ACCEPT).text
+    assert "<strong>about GBP 400,000,000</strong>" in hospitals
+    assert "about GBP 400,000,000" in client.get("/pledges", headers=ACCEPT).text
+    group = client.get("/entities/group/gps", headers=ACCEPT).text
+    assert re.search(r'<p class="sum"><a class="number"[^>]*>GBP 5,000,000</a>\. No fund', group)
+
+
+def test_a_conflict_shows_its_sides_with_their_words(client: TestClient) -> None:
+    page = client.get("/entities/conflict/publictechnology-first-speech-fund", headers=ACCEPT).text
+    assert page.count('<li class="proof">') >= 2
+    assert "Reported by" in page
+    assert "Nothing in the graph names it" not in page
+
+
+def test_a_pledge_says_who_reports_it_and_by_when_it_is_due(client: TestClient) -> None:
+    page = client.get("/entities/pledge/future-care-capital-digital-aspirants-six-million", headers=ACCEPT).text
+    assert "<dt>Due</dt><dd>about March 2021 to about March 2024 (“over the next three years”)</dd>" in page
+    assert re.search(r"<dt>Reported by</dt><dd><a [^>]*>Future Care Capital[^<]*</a>, 18 March 2021</dd>", page)
+
+
+def test_a_trust_to_which_nothing_is_promised_says_so(client: TestClient) -> None:
+    page = client.get("/entities/trust/st-helens-and-knowsley-teaching-hospitals", headers=ACCEPT).text
+    assert "no pledge to it is known" in page
+
+
+def test_the_page_of_the_snapshot_needs_its_files_no_more(tmp_path: Path) -> None:
+    folder = tmp_path / "out"
+    done = build.build(Path(__file__).parent / "graphs" / "quiet")
+    snapshots.write(*done, folder)
+    with TestClient(create_app(str(folder), limits=Limits(workers=1)), raise_server_exceptions=False) as client:
+        client.get("/", headers=ACCEPT)
+        shutil.rmtree(folder)
+        assert client.get("/method", headers=ACCEPT).status_code == 200

@@ -94,6 +94,8 @@ def to_words(edtf: str, words: str = "") -> str:
         ('18 March 2021', 'July 2018', '2024', '30 June, year not stated')
         >>> to_words("2021-03~/2024-03~", "the next three years"), to_words("XXXX", "shortly"), to_words("2021/..")
         ('about March 2021 to about March 2024 (“the next three years”)', '“shortly”', 'from 2021')
+        >>> to_words("2018-21"), to_words("2018-XX-30"), to_words("../2032")
+        ('spring 2018', '2018-XX-30', 'until 2032')
     """
     quoted = f"“{words}”" if words else ""
     if edtf == "XXXX":
@@ -103,13 +105,15 @@ def to_words(edtf: str, words: str = "") -> str:
     if not slash:
         text = first
     elif start in ("", "..") or end in ("", ".."):
-        text = f"by {last}" if start in ("", "..") and last else f"from {first}" if first and end in ("", "..") else edtf
+        text = f"until {last}" if start in ("", "..") and last else f"from {first}" if first and end in ("", "..") else edtf
     else:
-        text = f"{first} to {last}" if first and last else edtf
+        is_plain = first and last and "," not in first and start != end
+        text = f"{first} to {last}" if is_plain else first if start == end else edtf
     return f"{text or edtf} ({quoted})" if quoted else text or edtf
 
 
-_POINT = re.compile(r"(?P<year>\d{4}|XXXX)(?:-(?P<month>0[1-9]|1[0-2]|XX))?(?:-(?P<day>\d\d|XX))?(?P<mark>[~?%]?)")
+_POINT = re.compile(r"(?P<year>\d{4}|XXXX)(?:-(?P<month>0[1-9]|1[0-2]|2[1-4]|XX)(?:-(?P<day>\d\d|XX))?)?(?P<mark>[~?%]?)")
+_SEASONS = {"21": "spring", "22": "summer", "23": "autumn", "24": "winter"}
 _MARKS = {"": "", "~": "about ", "?": "perhaps ", "%": "perhaps about "}
 
 
@@ -119,7 +123,9 @@ def _words_of(text: str) -> str:
     if not found:
         return ""
     year, month, day, mark = found["year"], found["month"], found["day"], _MARKS[found["mark"]]
-    name = f"{date(2000, int(month), 1):%B}" if month and month != "XX" else ""
+    if day and ((month == "XX" and day != "XX") or month in _SEASONS):
+        return ""
+    name = _SEASONS.get(month or "", "") or (f"{date(2000, int(month), 1):%B}" if month and month != "XX" else "")
     parts = [str(int(day)) if day and day != "XX" and name else "", name, "" if year == "XXXX" else year]
     unknown = [part for part, given in (("day", day == "XX"), ("month", month == "XX"), ("year", year == "XXXX")) if given]
     told = " ".join(part for part in parts if part)

@@ -43,11 +43,11 @@ def fold(text: str) -> str:
     """Return a text as it is compared: without case, accents and punctuation.
 
     Example:
-        >>> fold("  Ána  PRADO-Lind ")
-        'ana prado lind'
+        >>> fold("  Ána  PRADO-Lind "), fold("St. Helen's")
+        ('ana prado lind', 'st helens')
     """
     bare = (sign for sign in unicodedata.normalize("NFKD", text) if not unicodedata.combining(sign))
-    return " ".join(re.findall(r"[^\W_]+", "".join(bare).casefold()))
+    return " ".join(re.findall(r"[^\W_]+", re.sub("['’]", "", "".join(bare).casefold())))
 
 
 NEAR = 70
@@ -115,7 +115,7 @@ class _Scorer:
         told = sum(ratio * len(word) for word, (ratio, _) in zip(self.words, nearest, strict=True)) / length
         share = min(1.0, sum(len(other) for other in {other for ratio, other in nearest if ratio}) / sum(map(len, words)))
         inside = INSIDE[0] + INSIDE[1] * len(name) / len(self.text) if set(words) <= set(self.words) and len(name) > 2 else 0
-        whole: float = fuzz.ratio(self.text, name, score_cutoff=NEAR)
+        whole: float = fuzz.ratio(self.text.replace(" ", ""), name.replace(" ", ""), score_cutoff=NEAR)
         return max(told * (0.9 + 0.1 * share), inside, whole)
 
     def _ratio(self, word: str, other: str) -> float:

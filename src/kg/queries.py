@@ -269,7 +269,7 @@ class Graph:
         if hint := suggest(slug if colon else text, same):
             return hint.replace(repr(hint.split("'")[1]), repr(same[hint.split("'")[1]]))
         wanted = set(ids)
-        found = [match.id for match in self.find(slug or text, limit=50) if match.id in wanted and match.score >= 88]
+        found = [match.id for match in self.find(slug or text, limit=50) if match.id in wanted and match.score >= 80]
         return f" Did you mean {found[0]!r}?" if found else f" {SEARCH}"
 
     def codes(self, code_list: str) -> list[str]:

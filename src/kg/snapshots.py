@@ -14,7 +14,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from functools import cached_property
 from hashlib import sha256
@@ -47,23 +47,19 @@ class Snapshot:
         load: Returns the quads.
         folder: Where it is kept; None if only in memory.
         note: One sentence if this is not what the files say now, otherwise None.
+        made: The day on which it was made, in UTC.
     """
 
     manifest: dict[str, Any]
     load: Callable[[], Embedded]
     folder: Path | None = None
     note: str | None = None
+    made: date = field(default_factory=lambda: datetime.now(UTC).date())
 
     @cached_property
     def store(self) -> Embedded:
         """The quads."""
         return self.load()
-
-    @property
-    def made(self) -> date:
-        """The day on which it was made, in UTC; today if it is only in memory."""
-        when = datetime.now(UTC) if self.folder is None else datetime.fromtimestamp((self.folder / "manifest.json").stat().st_mtime, UTC)
-        return when.date()
 
     def open_table(self, projection: Projection) -> Table:
         """Open the table of a projection, which is made on first use and kept beside the quads.
@@ -159,12 +155,12 @@ def open_snapshot(folder: Path) -> Snapshot:
         raise DataError(f"The folder {str(folder)!r} holds no snapshot. Make one with kg build --out {folder}.")
     path = folder / manifest["folder"] / "quads.nq"
     try:
-        actual = sha256(path.read_bytes()).hexdigest()
+        actual, made = sha256(path.read_bytes()).hexdigest(), datetime.fromtimestamp(path.stat().st_mtime, UTC).date()
     except OSError as exc:
         raise DataError(f"The snapshot file {str(path)!r} cannot be read: {exc.strerror}. Build it again.") from exc
     if actual != manifest["sha256"]:
         raise DataError(f"The snapshot file {str(path)!r} is damaged: its digest is not that of the manifest. Build it again.")
-    return Snapshot(manifest, lambda: Embedded.from_file(path), path.parent)
+    return Snapshot(manifest, lambda: Embedded.from_file(path), path.parent, made=made)
 
 
 def prune(folder: Path, keep: set[str]) -> None:

@@ -22,7 +22,7 @@ from kg.projection import Projection, attribute_rows, chunks, edge_rows, name_ro
 from kg.resources import release, write_whole
 from kg.store import Embedded
 
-FORMAT = "5"
+FORMAT = "6"
 """Version of the layout of the file, and of what fills it."""
 
 STALE_S = 3600

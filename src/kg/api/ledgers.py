@@ -7,7 +7,7 @@ from typing import Any
 
 from kg.api.pages import Field, shorten_text
 from kg.api.service import Service
-from kg.api.views import disputes_of, plain, proofs_of, search_of, things_in
+from kg.api.views import bound_of, concluded_of, disputes_of, inferred_of, plain, proofs_of, search_of, things_in
 from kg.queries import Query
 from kg.store import Value
 from kg.vocab import KG, RDFS, expand, listed
@@ -82,26 +82,10 @@ def ledger_of(service: Service, query: Query, given: Mapping[str, Any], rows: Se
         "bound": bound_of(service, [str(row["pledge"]) for row in rows]),
         "posts": posts_of(service, [str(row["capacity"]) for row in rows if row["capacity"]]),
         "disputes": disputes_of(service, [str(row["pledge"]) for row in rows]),
+        "inferred": inferred_of(service, [str(row["pledge"]) for row in rows]),
+        "concluded": concluded_of(service, told),
         "labels": service.graph.labels(things_in(rows)),
     }
-
-
-def bound_of(service: Service, pledges: Iterable[str]) -> dict[str, dict[str, list[tuple[str, str]]]]:
-    """Return all who are bound by some pledges, and all to whom, with their labels; a row of the question has one of each."""
-    found: dict[str, dict[str, list[tuple[str, str]]]] = {}
-    for some in listed(iri for id in pledges if (iri := expand(id))):
-        query = f"""
-        PREFIX kg: <{KG}> PREFIX rdfs: <{RDFS}>
-        SELECT DISTINCT ?pledge ?role ?thing ?label
-        WHERE {{
-          VALUES ?pledge {{ {some} }}
-          VALUES ?role {{ kg:maker kg:beneficiary }}
-          ?pledge ?role ?thing
-          OPTIONAL {{ ?thing rdfs:label ?label }}
-        }} ORDER BY ?pledge ?role ?thing"""
-        for pledge, role, thing, label in service.graph.store.select(query):
-            found.setdefault(str(pledge), {}).setdefault(str(role)[3:], []).append((str(thing), str(label or thing)))
-    return found
 
 
 def posts_of(service: Service, tenures: Iterable[str]) -> dict[str, str]:

@@ -194,7 +194,7 @@ def list_entities(request: Request, params: Annotated[Wanted, Params()]) -> Resp
     named = tuple((id, str(class_name).removeprefix("kg:"), *rest) for id, class_name, *rest in cells)
     fields = [
         FormField("q", "Name", params.q or "", kind="search"),
-        FormField("class", "Class", params.class_name or "", choices=graph.table().classes),
+        FormField("class", "Class", params.class_name or "", choices=sorted({*graph.table().classes, *filter(None, [params.class_name])})),
     ]
     part = Rows(("id", "class", "label", "name", "score"), named)
     if format_of(request, LIST_FORMATS) == "html":

@@ -161,6 +161,7 @@ def get_path(request: Request, params: Annotated[Between, Params()]) -> Response
                 "end": end,
                 "way": edge.label if edge.start == start else edge.inverse_label,
                 "fact": edge.fact,
+                "is_inferred": edge.inferred,
                 "passages": [shown_passage(passage, service) for passage in edge.passages],
             }
             for start, end, edges in path

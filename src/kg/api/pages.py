@@ -210,6 +210,7 @@ def problem_page(request: Request, status: int, title: str, detail: str, query: 
         detail: What is wrong and what to do.
         query: The text of a SPARQL query, in which the place is marked that the detail names.
     """
+    unknown = re.search(r"There is no '([^']{1,100})' in the", detail)
     place = re.search(r"at line (\d+)(?:, column (\d+))?", detail)
     told = {
         "status": status,
@@ -218,6 +219,7 @@ def problem_page(request: Request, status: int, title: str, detail: str, query: 
         "line_number": int(place[1]) if place else 0,
         "column": int(place[2]) if place and place[2] else 0,
         "proposal": _proposal(request, detail),
+        "unknown": unknown[1].partition(":")[2] or unknown[1] if unknown else "",
     }
     heading = HEADINGS.get(status, title) if not query else "The query was ended" if status == 503 else "The query is wrong"
     return render(request, "problem", heading, "", "", **told)

@@ -172,6 +172,17 @@ def service_description(request: Request) -> bytes:
     return (VOID + "\n".join(lines) + "\n").encode()
 
 
+DOCS_FRAME = (
+    (b"<html>", b'<html lang="en">'),
+    (
+        b'<div id="swagger-ui">',
+        b'<main><h1 style="position:absolute;clip-path:inset(50%)">For programs: every route</h1><div id="swagger-ui">',
+    ),
+    (b"</body>", b"</main></body>"),
+)
+"""What the page of the interface lacks for readers of screens, and where it goes."""
+
+
 def docs(request: Request) -> Response:
     """Show the interface, from files of this server."""
     root = request.scope.get("root_path", "")
@@ -183,6 +194,8 @@ def docs(request: Request) -> Response:
         swagger_favicon_url=f"{root}/docs/static/favicon.png",
     )
     body = bytes(found.body)
+    for before, after in DOCS_FRAME:
+        body = body.replace(before, after, 1)
     scripts = " ".join(
         f"'sha256-{b64encode(sha256(text).digest()).decode()}'" for text in re.findall(rb"<script>(.*?)</script>", body, re.DOTALL)
     )

@@ -24,7 +24,9 @@ from kg.api.views import (
     covered,
     disputes_of,
     groups_of,
+    horizon_of,
     offices_of,
+    origin_of,
     passage_of,
     picture_of,
     pieces_of,
@@ -33,6 +35,7 @@ from kg.api.views import (
     proofs_of,
     properties_of,
     shown_passage,
+    sides_of,
     total_of,
 )
 from kg.elements import to_plain
@@ -40,7 +43,7 @@ from kg.errors import NotFoundError
 from kg.network import neighbours
 from kg.show import Known, Record, read_known, read_own
 from kg.store import to_csv
-from kg.vocab import to_iri
+from kg.vocab import KG, to_iri
 
 Class = Annotated[str, Path(max_length=40, description="first part of the short form", examples=["person"])]
 Slug = Annotated[str, Path(max_length=300, description="second part of the short form", examples=["matt-hancock"])]
@@ -104,7 +107,7 @@ def _entity_page(request: Request, short: str, whole: str | None) -> Response:
     graph = service.graph
     id, class_label, label, properties = read_own(graph, short)
     groups = groups_of(service, id, whole)
-    names = [row for row in service.rows("names", {"node": id}) if row["name_kind"] != "label"]
+    codes = [row for row in service.rows("names", {"node": id}) if row["name_kind"] != "label" and not row["reported_in"]]
     told: dict[str, Any] = {
         "id": id,
         "class_label": class_label,
@@ -112,8 +115,7 @@ def _entity_page(request: Request, short: str, whole: str | None) -> Response:
         "is_fact": sort_of(id) in FACTS,
         "iri": to_iri(id),
         "groups": groups,
-        "names": [row for row in names if row["reported_in"]],
-        "identifiers": [(f"{row['name_kind']}: {row['name']}", _register(row)) for row in names if not row["reported_in"]],
+        "identifiers": [(f"{row['name_kind']}: {row['name']}", _register(row)) for row in codes],
         "picture": picture_of(service, id),
         "ways": neighbours(graph, id, limit=1).ways if graph.table().numbers([id]) else (),
         "is_whole": whole is None,
@@ -127,12 +129,24 @@ def _entity_page(request: Request, short: str, whole: str | None) -> Response:
             "offices": offices_of(service, id) if sort_of(id) == "Person" else [],
             "promised": promised_of(service, id),
             "received": [plain(row) for row in service.rows("trusts", {"trust": id})] if sort_of(id) == "Trust" else [],
+            "sides": sides_of(service, id) if sort_of(id) == "Conflict" else [],
+            "origin": origin_of(service, id) if sort_of(id) in FACTS else None,
+            "due": horizon_of(service, id) if sort_of(id) == "Pledge" else [],
+            "manner": _manner(service, id) if sort_of(id) == "Pledge" else None,
         }
-    things = [fact["reported_in"] for group in groups for fact in group["facts"]] + [row["reported_in"] for row in told["names"]]
+    things = [fact["reported_in"] for group in groups for fact in group["facts"]]
+    things += [told["origin"][0]] if told.get("origin") else []
     things += [one["source"] for group in groups for fact in group["facts"] for one in fact["passages"]]
     things += [one["source"] for one in told.get("own_proof", ())]
+    things += [one["source"] for side in told.get("sides", ()) for one in side["passages"]]
     things += [report["reported_in"] for office in told.get("offices", ()) for report in office["reports"]]
     return show(request, "entity", label or id, labels=graph.labels(things), **told)
+
+
+def _manner(service: Service, id: str) -> str | None:
+    """Return how the sum of a pledge is meant, where one is stated."""
+    sums = list(service.rows("money", {"of": id}))
+    return str(sums[0]["qualifier"]) if len(sums) == 1 and sums[0]["qualifier"] else None
 
 
 FACTS = ("Pledge", "Statement", "Outcome", "Link", "Tenure", "Money", "Quantity", "Date", "Name", "Conflict", "Absence")
@@ -243,7 +257,13 @@ def list_neighbours(request: Request, class_name: Class, slug: Slug, params: Ann
         return reply(to_csv([("way", "thing", "fact", "reported_in"), *rows]).encode(), format, headers)
     service = service_of(request)
     ties = [
-        {"way": way, "id": other, "fact": fact, "passages": [shown_passage(passage, service) for passage in edge.passages]}
+        {
+            "way": way,
+            "id": other,
+            "fact": fact,
+            "is_inferred": edge.inferred,
+            "passages": [shown_passage(passage, service) for passage in edge.passages],
+        }
         for (way, other, fact, _), edge in zip(rows, found.edges, strict=True)
     ]
     told = {
@@ -294,6 +314,7 @@ def _source_page(request: Request, id: str, row: Mapping[str, Any], furniture: M
         "id": id,
         "row": row,
         "at": next(at for at, one in enumerate(service.rows("sources", {})) if one["source"] == id),
+        "origin": next((str(row[0]) for row in service.select(f"SELECT ?o WHERE {{ <{to_iri(id)}> <{KG}origin> ?o }} ORDER BY ?o")), None),
         "passages": passages,
         "cited_rows": proof.total,
         "is_whole": proof.total <= MOST_PASSAGES,

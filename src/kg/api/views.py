@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 from urllib.parse import urlencode
@@ -17,13 +17,14 @@ from kg.network import number_of, reach
 from kg.show import Record, by_fact
 from kg.sources import to_link
 from kg.store import Value
-from kg.vocab import CLASSES, KG, OWL, RDFS, expand, listed
+from kg.vocab import CLASSES, CODE, KG, OWL, RDFS, expand, listed
 
 GROUPS = (
     ("pledges", "Pledges", ("kg:Pledge",)),
     ("statements", "What is said", ("kg:Statement",)),
     ("outcomes", "What came of it", ("kg:Outcome",)),
-    ("values", "Sums, numbers and dates", ("kg:Money", "kg:Quantity", "kg:Date", "kg:Name")),
+    ("values", "Sums, numbers and dates", ("kg:Money", "kg:Quantity", "kg:Date")),
+    ("names", "Names it goes by", ("kg:Name",)),
     ("offices", "Offices", ("kg:Tenure",)),
     ("ties", "Ties", ("kg:Link",)),
     ("disputes", "What does not agree, and what is not said", ("kg:Conflict", "kg:Absence")),
@@ -61,7 +62,8 @@ def home_of(service: Service, classes: Mapping[str, int]) -> dict[str, Any]:
             for at, row in enumerate(money)
         ),
     ]
-    shown = [plain(row) for row in service.rows("pledges", {}).page(0, 5).to_dicts()]
+    shown = [plain(row) for row in service.rows("money_counted", {}).page(0, 5).to_dicts()]
+    ids = [str(row["pledge"]) for row in shown]
     names = service.select(f"SELECT ?class ?label WHERE {{ ?class a <{OWL}Class> ; <{RDFS}label> ?label }} ORDER BY ?class")
     labels = {str(name).removeprefix("kg:"): str(label) for name, label in names}
     table = service.graph.table()
@@ -80,17 +82,19 @@ def home_of(service: Service, classes: Mapping[str, int]) -> dict[str, Any]:
         ("How do two things hang together?", "/explorer", "Start from a name, follow its ties, find the paths between two things."),
         ("Something else?", "/queries", "Every question that can be asked by name, and SPARQL for the rest."),
     ]
-    told = [row[name] for row in shown for name in ("made_by", "made_for")]
-    example = str(shown[0]["made_by"]) if shown and shown[0]["made_by"] else ""
-    found = service.graph.labels([*told, example])
+    bound = bound_of(service, ids)
+    example = next((label for id in ids for _, label in bound.get(id, {}).get("maker", ())), "a name")
     return {
+        "bound": bound,
+        "inferred": inferred_of(service, ids),
+        "disputes": disputes_of(service, ids),
         "figures": figures,
         "money": money,
         "pledges": shown,
         "classes": kinds,
+        "named": table.classes,
         "questions": questions,
-        "labels": found,
-        "example": found.get(example, "a name"),
+        "example": example,
     }
 
 
@@ -127,14 +131,30 @@ def shown_passage(passage: Passage, service: Service) -> dict[str, Any]:
     return passage_of({**row, "sha256": None}, service)
 
 
-def fact_of(rows: Sequence[Record], passages: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Return a fact that names a thing: how it does, when, and by which words."""
+def inferred_of(service: Service, ids: Iterable[str]) -> dict[str, set[str]]:
+    """Return which properties of some facts and values the archivist concluded, where the source does not state them."""
+    found: dict[str, set[str]] = {}
+    for some in listed(iri for id in dict.fromkeys(ids) if (iri := expand(id))):
+        query = f"SELECT ?fact ?property WHERE {{ VALUES ?fact {{ {some} }} ?fact <{KG}inferred> ?property }}"
+        for fact, property in service.graph.store.select(query):
+            found.setdefault(str(fact), set()).add(str(property))
+    return found
+
+
+TIED = {"kg:from", "kg:to", "kg:relation"}
+"""What makes a tie: where one of these is inferred, the tie is."""
+
+
+def fact_of(rows: Sequence[Record], passages: Sequence[dict[str, Any]], inferred: Collection[str]) -> dict[str, Any]:
+    """Return a fact that names a thing: how it does, when, by which words, and whether that was concluded by the archivist."""
     first = rows[0]
+    roles = {str(row["role"]) for row in rows}
     return {
         "id": first["fact"],
         "class": str(first["fact_class"]).removeprefix("kg:"),
         "label": first["label"] or first["fact"],
         "roles": ", ".join(dict.fromkeys(str(row["role_label"]) for row in rows)),
+        "is_inferred": bool(roles & set(inferred) or (roles & TIED and TIED & set(inferred))),
         "date": first["date"],
         "earliest": first["earliest"] and str(first["earliest"]),
         "latest": first["latest"] and str(first["latest"]),
@@ -159,13 +179,14 @@ def groups_of(service: Service, id: str, whole: str | None = None) -> list[dict[
     for rows in by_fact(service.rows("facts", {"node": id})):
         sorted_out[kind_of(str(rows[0]["fact_class"]))].append(rows)
     parts = {key: facts if whole else facts[:SHOWN] for key, facts in sorted_out.items() if facts and whole in (None, key)}
-    proofs = proofs_of(service, (str(rows[0]["fact"]) for part in parts.values() for rows in part))
+    shown = [str(rows[0]["fact"]) for part in parts.values() for rows in part]
+    proofs, inferred = proofs_of(service, shown), inferred_of(service, shown)
     return [
         {
             "key": key,
             "title": title,
             "total": len(sorted_out[key]),
-            "facts": [fact_of(rows, proofs.get(str(rows[0]["fact"]), ())) for rows in parts[key]],
+            "facts": [fact_of(rows, proofs.get(str(rows[0]["fact"]), ()), inferred.get(str(rows[0]["fact"]), ())) for rows in parts[key]],
         }
         for key, title, _ in GROUPS
         if key in parts
@@ -188,18 +209,62 @@ FIRST = ("made by", "in the capacity of", "for", "said at", "about", "purpose", 
 TOTALS = ("kg:totalLow", "kg:totalHigh", "kg:totalUnit", "kg:countedIn")
 """Properties that stand together as one sum."""
 
+ASIDE = (*TOTALS, "kg:inferred", "kg:low", "kg:high", "kg:earliest", "kg:latest")
+"""Properties that stand elsewhere, or beside what they are about."""
 
-def properties_of(rows: Iterable[Record]) -> list[tuple[str, list[tuple[Value, str | None]]]]:
-    """Return what a thing says of itself by property; a value that is a thing has its short form beside its label."""
+
+def properties_of(rows: Sequence[Record]) -> list[tuple[str, list[tuple[Value, str | None]], bool]]:
+    """Return what a thing says of itself by property: the label of the property, its values, and whether it is inferred.
+
+    A value that is a thing has its short form beside its label.
+    """
     found: dict[str, list[tuple[Value, str | None]]] = {}
+    concluded = {str(row["value"]) for row in rows if row["property"] == "kg:inferred"}
+    labels = {str(row["property_label"]) for row in rows if row["property"] in concluded}
     for row in rows:
-        if row["property"] in TOTALS:
+        if row["property"] in ASIDE:
             continue
         value = row["value"]
         id = value if isinstance(value, str) and sort_of(value) != "Other" else None
         found.setdefault(str(row["property_label"]), []).append((row["value_label"], id))
     ranks = {name: rank for rank, name in enumerate(FIRST)}
-    return sorted(found.items(), key=lambda pair: (ranks.get(pair[0], len(ranks)), pair[0]))
+    ordered = sorted(found.items(), key=lambda pair: (ranks.get(pair[0], len(ranks)), pair[0]))
+    return [(name, values, name in labels) for name, values in ordered]
+
+
+def origin_of(service: Service, id: str) -> tuple[str, str | None] | None:
+    """Return the source that tells a fact, and when that was published as far as it says; None for what no one source tells."""
+    query = f"""
+    PREFIX kg: <{KG}> PREFIX code: <{CODE}>
+    SELECT ?source ?published
+    WHERE {{
+      GRAPH ?source {{ ?source a kg:Source . <{expand(id)}> a ?class }}
+      OPTIONAL {{ ?day kg:of ?source ; kg:kind code:published ; kg:edtf ?published }}
+    }} ORDER BY ?source ?published"""
+    return next(((str(source), str(published) if published else None) for source, published in service.graph.store.select(query)), None)
+
+
+def horizon_of(service: Service, id: str) -> list[tuple[str, str]]:
+    """Return by when a pledge is due: dates in EDTF with the words of the source."""
+    query = f"""
+    PREFIX kg: <{KG}> PREFIX code: <{CODE}>
+    SELECT ?edtf ?words
+    WHERE {{ ?day kg:of <{expand(id)}> ; kg:kind code:horizon ; kg:edtf ?edtf OPTIONAL {{ ?day kg:words ?words }} }} ORDER BY ?edtf"""
+    return [(str(edtf), str(words or "")) for edtf, words in service.graph.store.select(query)]
+
+
+def sides_of(service: Service, id: str) -> list[dict[str, Any]]:
+    """Return the sides of a conflict, each with its words."""
+    query = f"""
+    PREFIX kg: <{KG}> PREFIX rdfs: <{RDFS}>
+    SELECT ?side ?side_label ?of_label
+    WHERE {{
+      <{expand(id)}> kg:between ?side . ?side rdfs:label ?side_label
+      OPTIONAL {{ ?side kg:of/rdfs:label ?of_label }}
+    }} ORDER BY ?side"""
+    rows = service.graph.store.select(query).to_dicts()
+    proofs = proofs_of(service, (str(row["side"]) for row in rows))
+    return [{**row, "passages": proofs.get(str(row["side"]), ())} for row in rows]
 
 
 def total_of(rows: Sequence[Record]) -> dict[str, Any]:
@@ -218,8 +283,12 @@ def offices_of(service: Service, id: str) -> list[dict[str, Any]]:
     """
     published = {row["source"]: str(row["published"] or "") for row in service.rows("sources", {})}
     found: dict[Value, list[dict[str, Any]]] = {}
-    for row in service.rows("offices", {"person": id}):
-        found.setdefault(row["post_label"], []).append({**plain(row), "published": published.get(row["reported_in"], "")})
+    offices = list(service.rows("offices", {"person": id}))
+    inferred = inferred_of(service, (str(row["tenure"]) for row in offices))
+    for row in offices:
+        is_inferred = bool(inferred.get(str(row["tenure"]), set()) & {"kg:status", "kg:post", *TIED})
+        told = {**plain(row), "published": published.get(row["reported_in"], ""), "is_inferred": is_inferred}
+        found.setdefault(row["post_label"], []).append(told)
 
     def rank(report: Mapping[str, Any]) -> tuple[Any, ...]:
         return (not report["published"], report["published"], report["order"], report["tenure"])
@@ -249,18 +318,43 @@ def promised_of(service: Service, id: str) -> list[dict[str, Any]]:
         if pledges.total:
             rows = [plain(row) for row in pledges.page(0, SHOWN).to_dicts()] if name == "programme" else []
             money = [plain(row) for row in service.rows("money_total", {name: id})]
-            found.append({"title": title, "search": search_of({name: id}), "total": pledges.total, "money": money, "rows": rows})
+            told = {"title": title, "search": search_of({name: id}), "total": pledges.total, "money": money, "rows": rows}
+            found.append({**told, "concluded": concluded_of(service, {name: id}) if money and name == "maker" else 0})
     return found
+
+
+def concluded_of(service: Service, given: Mapping[str, Any]) -> int:
+    """Return in how many of the pledges that a total counts the archivist concluded who is bound."""
+    counted = [str(row["pledge"]) for row in service.rows("money_counted", given)]
+    return sum("kg:maker" in found for found in inferred_of(service, counted).values())
 
 
 PROMISED = (
     ("maker", "kg:Agent", "Promises made"),
     ("beneficiary", "kg:Agent", "Promises received"),
-    ("programme", "kg:Programme", "Promised to it and its parts"),
+    ("programme", "kg:Programme", "Promised to it or about it, with its parts"),
     ("event", "kg:Event", "Promised there"),
     ("theme", "kg:Theme", "Promised under this theme"),
 )
 """In which ways a thing is named in pledges: the filter of the ledger, the class that it is for, and the heading."""
+
+
+def bound_of(service: Service, pledges: Iterable[str]) -> dict[str, dict[str, list[tuple[str, str]]]]:
+    """Return all who are bound by some pledges, and all to whom, with their labels; a row of the question has one of each."""
+    found: dict[str, dict[str, list[tuple[str, str]]]] = {}
+    for some in listed(iri for id in pledges if (iri := expand(id))):
+        query = f"""
+        PREFIX kg: <{KG}> PREFIX rdfs: <{RDFS}>
+        SELECT DISTINCT ?pledge ?role ?thing ?label
+        WHERE {{
+          VALUES ?pledge {{ {some} }}
+          VALUES ?role {{ kg:maker kg:beneficiary }}
+          ?pledge ?role ?thing
+          OPTIONAL {{ ?thing rdfs:label ?label }}
+        }} ORDER BY ?pledge ?role ?thing"""
+        for pledge, role, thing, label in service.graph.store.select(query):
+            found.setdefault(str(pledge), {}).setdefault(str(role)[3:], []).append((str(thing), str(label or thing)))
+    return found
 
 
 def disputes_of(service: Service, ids: Iterable[str]) -> dict[str, list[tuple[str, str]]]:

@@ -15,7 +15,7 @@ function make(tag, properties, ...children) {
 /* Names below a field, walked with the arrow keys. `find` answers a text with what is near it, or with null where that could
    not be asked; `take` is called with what is chosen. Enter takes what is marked; else the form is sent. */
 function combobox(input, find, take) {
-  const list = make("ul", { id: `${input.id}-matches`, className: "matches", hidden: true, role: "listbox", "aria-label": "Names that are near" });
+  const list = make("ul", { id: `${input.id}-matches`, className: "matches", hidden: true, tabIndex: -1, role: "listbox", "aria-label": "Names that are near" });
   let wanted = 0, timer = 0, at = -1, matches = [];
   for (const [name, value] of [["role", "combobox"], ["aria-autocomplete", "list"], ["aria-controls", list.id], ["aria-expanded", "false"]]) input.setAttribute(name, value);
   const said = make("span", { className: "hidden", role: "status" });
@@ -29,7 +29,8 @@ function combobox(input, find, take) {
     input.removeAttribute("aria-activedescendant");
   }
   function mark(step) {
-    if (list.hidden || !matches.length) return;
+    if (!matches.length) return;
+    if (list.hidden) offer();
     at = at < 0 ? (step > 0 ? 0 : matches.length - 1) : (at + step + matches.length) % matches.length;
     [...list.children].forEach((option, number) => option.setAttribute("aria-selected", String(number === at)));
     list.children[at].scrollIntoView({ block: "nearest" });
@@ -60,7 +61,7 @@ function combobox(input, find, take) {
     if (!found || number !== wanted) return null;
     matches = found;
     offer();
-    said.textContent = matches.length ? "" : "No name is near to this.";
+    said.textContent = matches.length ? `${matches.length} names` : "No name is near to this.";
     return matches[0];
   }
   input.addEventListener("input", () => { clearTimeout(timer); timer = setTimeout(look, 120); });
