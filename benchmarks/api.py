@@ -148,7 +148,7 @@ def bare(store: str, port: int) -> None:
     from starlette.responses import Response
 
     graph, app = kg.open(store=store), FastAPI()
-    engine = graph.store.engine
+    engine = graph.embedded.engine
     import pyoxigraph as ox
 
     constant = json.dumps({"results": ["x" * 100] * 250}).encode()

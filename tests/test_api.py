@@ -206,7 +206,7 @@ def test_linked_data_is_there_as_turtle_and_json_ld(client: TestClient, path: st
     assert len(triples) >= 5
     linked = client.get(path, headers={"Accept": "application/ld+json"})
     assert set(map(str, ox.parse(linked.content, format=ox.RdfFormat.JSON_LD))) == triples
-    whole = kg.open().store.engine
+    whole = kg.open().embedded.engine
     for triple in ox.parse(turtle.content, format=ox.RdfFormat.TURTLE):
         assert any(whole.quads_for_pattern(triple.subject, triple.predicate, triple.object))
 
@@ -230,7 +230,7 @@ def test_the_server_tells_what_it_is(client: TestClient) -> None:
     assert (None, rdflib.URIRef("http://rdfs.org/ns/void#sparqlEndpoint"), rdflib.URIRef("http://x/sparql")) in void
     service = rdflib.Graph().parse(data=client.get("/sparql").text, format="turtle", publicID="http://x/")
     graphs = set(service.objects(None, rdflib.URIRef("http://www.w3.org/ns/sparql-service-description#name")))
-    assert {str(graph) for graph in graphs} == {str(name.value) for name in kg.open().store.engine.named_graphs()}
+    assert {str(graph) for graph in graphs} == {str(name.value) for name in kg.open().embedded.engine.named_graphs()}
     ontology = rdflib.Graph().parse(data=client.get("/ontology").text, format="turtle")
     assert (rdflib.URIRef("https://w3id.org/kg-commitments/ontology#Pledge"), None, None) in ontology
     assert client.get("/readyz").status_code in (200, 503)

@@ -175,8 +175,8 @@ def test_a_snapshot_is_opened_as_it_was_built(tmp_path: Path) -> None:
     folder = snapshots.write(lines, manifest, tmp_path / "out")
     opened = snapshots.open_snapshot(tmp_path / "out")
     assert folder == tmp_path / "out" / manifest["sha256"][:16]
-    assert {quad.triple for quad in opened.store.engine} == {quad.triple for quad in Embedded.from_lines(lines).engine}
-    assert opened.manifest["quads"] == len(lines) == len(opened.store.engine)
+    assert {quad.triple for quad in opened.embedded.engine} == {quad.triple for quad in Embedded.from_lines(lines).engine}
+    assert opened.manifest["quads"] == len(lines) == len(opened.embedded.engine)
     assert opened.note is None
 
 
@@ -199,14 +199,14 @@ def test_building_again_mends_a_damaged_snapshot(tmp_path: Path) -> None:
     folder = snapshots.write(*build.build(BASE), tmp_path)
     (folder / "quads.nq").write_bytes(b"")
     snapshots.write(*build.build(BASE), tmp_path)
-    assert len(snapshots.open_snapshot(tmp_path).store.engine) > 0
+    assert len(snapshots.open_snapshot(tmp_path).embedded.engine) > 0
 
 
 def test_a_damaged_cache_is_built_again(no_cache: Path, small_graph: Path) -> None:
     build.open_graph(small_graph)
     for path in no_cache.rglob("quads.nq"):
         path.write_bytes(path.read_bytes()[:-100])
-    assert len(build.open_graph(small_graph).store.engine) > 0
+    assert len(build.open_graph(small_graph).embedded.engine) > 0
 
 
 def test_a_graph_that_has_not_changed_is_not_built_again(no_cache: Path, small_graph: Path) -> None:
@@ -241,7 +241,7 @@ def test_a_cache_that_cannot_be_written_is_said_and_the_graph_answers(tmp_path: 
     opened = build.open_graph(BASE)
     assert opened.note is not None
     assert "cannot be written" in opened.note
-    assert len(opened.store.engine) == opened.manifest["quads"]
+    assert len(opened.embedded.engine) == opened.manifest["quads"]
 
 
 def test_the_cache_keeps_the_snapshot_in_force_and_the_one_before(no_cache: Path, small_graph: Path) -> None:

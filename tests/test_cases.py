@@ -86,7 +86,7 @@ def open_built() -> Callable[[Path], Engines]:
 @pytest.fixture(scope="session")
 def shipped_graph() -> Engines:
     graph = kg.open()
-    return _open(to_lines(graph.store.engine), graph.snapshot.manifest)
+    return _open(to_lines(graph.embedded.engine), graph.snapshot.manifest)
 
 
 def _case_id(folder: Path) -> str:
@@ -179,7 +179,7 @@ def test_a_file_is_ordered_and_asks_no_other_host(path: Path) -> None:
 
 @pytest.mark.parametrize("path", sorted(shipped("sparql").glob("*.rq")), ids=lambda path: path.stem)
 def test_a_file_runs_unchanged(path: Path, shipped_graph: Engines) -> None:
-    answer = shipped_graph.graph.store.engine.query(path.read_text("utf-8"), use_default_graph_as_union=True)
+    answer = shipped_graph.graph.embedded.engine.query(path.read_text("utf-8"), use_default_graph_as_union=True)
     assert isinstance(answer, ox.QuerySolutions)
     assert next(answer, None) is not None
 

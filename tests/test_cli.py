@@ -123,7 +123,7 @@ def test_triples_parse_in_every_format(warm: Runner, format: str, kind: ox.RdfFo
     query = "CONSTRUCT { ?s ?p ?o } WHERE { VALUES ?s { person:ida-brandt money:gazette-cranes } ?s ?p ?o }"
     done = warm("query", "-", *SMALL, "--format", format, stdin=query)
     store = ox.Store()
-    for quad in build.open_graph(BASE).store.engine:
+    for quad in build.open_graph(BASE).embedded.engine:
         if str(quad.subject).endswith(("person/ida-brandt>", "money/gazette-cranes>")):
             store.add(ox.Quad(quad.subject, quad.predicate, quad.object))
     assert {quad.triple for quad in ox.parse(done.stdout.encode(), format=kind)} == {quad.triple for quad in store}

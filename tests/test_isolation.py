@@ -35,7 +35,7 @@ pytestmark = pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="l
 
 @pytest.fixture(scope="module")
 def store() -> Embedded:
-    return kg.open().store
+    return kg.open().embedded
 
 
 @pytest.fixture(scope="module")

@@ -37,7 +37,7 @@ def _count(body: bytes) -> int:
 
 def _in_graph(*iris: str) -> int:
     """How many different triples these graphs hold."""
-    engine = kg.open().store.engine
+    engine = kg.open().embedded.engine
     return len({quad.triple for iri in iris for quad in engine.quads_for_pattern(None, None, None, ox.NamedNode(iri))})
 
 
@@ -50,7 +50,7 @@ def test_a_query_is_asked_by_get_by_form_and_directly(client: TestClient) -> Non
     direct = client.post("/sparql", content=COUNT, headers=DIRECT)
     assert by_get.status_code == by_form.status_code == direct.status_code == 200
     assert by_get.content == by_form.content == direct.content
-    assert _count(by_get.content) == len(kg.open().store.engine)
+    assert _count(by_get.content) == len(kg.open().embedded.engine)
 
 
 def test_a_form_is_decoded_once(client: TestClient) -> None:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from kg.elements import Plain, to_plain
 from kg.errors import CallError, QueryError
 from kg.resources import shipped
-from kg.store import Embedded, Value, is_thing, to_python
+from kg.store import Store, Value, is_thing, to_python
 from kg.vocab import expand, listed, to_iri
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ def _own() -> Projection:
     return Projection("sparql/network/edges.rq", _text("edges"), is_own=False)
 
 
-def edge_rows(store: Embedded, projection: Projection) -> Iterator[EdgeRow]:
+def edge_rows(store: Store, projection: Projection) -> Iterator[EdgeRow]:
     """Yield the edges of a projection, in the order of their names.
 
     Raises:
@@ -168,7 +168,7 @@ def _name(value: Value) -> str | None:
     return None if value is None else str(value)
 
 
-def node_rows(store: Embedded, projection: Projection, ends: set[str]) -> Iterator[NodeRow]:
+def node_rows(store: Store, projection: Projection, ends: set[str]) -> Iterator[NodeRow]:
     """Yield the nodes: those of `nodes.rq`, or of a user's own projection the ends of its edges.
 
     An end that `nodes.rq` does not know has the class and label that the graph has for it, or else the class `Resource`.
@@ -202,7 +202,7 @@ def chunks(items: Iterable[T], size: int) -> Iterator[list[T]]:
         yield chunk
 
 
-def attribute_rows(store: Embedded) -> Iterator[tuple[str, dict[str, Plain]]]:
+def attribute_rows(store: Store) -> Iterator[tuple[str, dict[str, Plain]]]:
     """Yield what is told of each thing; several values of one name are joined by a semicolon."""
     for id, rows in groupby(store.rows(_text("attributes")), key=lambda row: row[0]):
         values: dict[str, list[Plain]] = {}
@@ -211,31 +211,31 @@ def attribute_rows(store: Embedded) -> Iterator[tuple[str, dict[str, Plain]]]:
         yield str(id), {name: found[0] if len(found) == 1 else "; ".join(map(str, found)) for name, found in values.items()}
 
 
-def period_rows(store: Embedded) -> Iterator[tuple[str, date | None, date | None]]:
+def period_rows(store: Store) -> Iterator[tuple[str, date | None, date | None]]:
     """Yield the day by which each fact has certainly begun to hold, and the one by which it has ended."""
     for id, known_by, ended_by in store.rows(_text("periods")):
         yield str(id), known_by if isinstance(known_by, date) else None, ended_by if isinstance(ended_by, date) else None
 
 
-def passage_rows(store: Embedded) -> Iterator[tuple[str, list[tuple[Value, ...]]]]:
+def passage_rows(store: Store) -> Iterator[tuple[str, list[tuple[Value, ...]]]]:
     """Yield the passages of each fact: passage, source, start, end, form, first words, last words, address."""
     for id, rows in groupby(store.rows(_text("passages")), key=lambda row: row[0]):
         yield str(id), [row[1:] for row in rows]
 
 
-def name_rows(store: Embedded) -> Iterable[tuple[str, str, bool, bool]]:
+def name_rows(store: Store) -> Iterable[tuple[str, str, bool, bool]]:
     """Yield the names for search: short form, name, whether it is the label, whether the thing is an entity."""
     for id, name, is_label, is_entity in store.rows(_text("names")):
         yield str(id), str(name), is_label is True, is_entity is True
 
 
-def term_rows(store: Embedded) -> Iterator[tuple[str, str]]:
+def term_rows(store: Store) -> Iterator[tuple[str, str]]:
     """Yield each class and relation with what it stands for: itself and those below it."""
     for ancestor, term in store.rows(_text("terms")):
         yield str(ancestor), str(term)
 
 
-def triples_of(store: Embedded, ids: Sequence[str]) -> list[ox.Triple]:
+def triples_of(store: Store, ids: Sequence[str]) -> list[ox.Triple]:
     """Return all that a graph says of some things, with their values, identifiers and passages."""
     query = _text("triples")
     found: list[ox.Triple] = []

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from kg.sources import PARAGRAPH_BREAK, Document, digest
-from kg.store import Embedded
+from kg.store import Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class Coverage:
         return 25 * self.facts / self.words if self.words else 0.0
 
 
-def spans_of(store: Embedded) -> list[Span]:
+def spans_of(store: Store) -> list[Span]:
     """Return every passage and region of furniture of a graph."""
     query = """
     SELECT ?id ?source ?start ?end ?sha256 (?class = kg:Furniture AS ?is_furniture)
@@ -65,7 +65,7 @@ def spans_of(store: Embedded) -> list[Span]:
     return [Span(*row) for row in store.select(query)]  # type: ignore[arg-type]  # the shapes hold the types
 
 
-def texts_by_source(store: Embedded, documents: Mapping[str, Document]) -> dict[str, str]:
+def texts_by_source(store: Store, documents: Mapping[str, Document]) -> dict[str, str]:
     """Return the text of each source of the graph that is at hand, by short form."""
     found = store.select("SELECT ?source ?sha256 WHERE { ?source a kg:Source ; kg:sha256 ?sha256 } ORDER BY ?source")
     return {str(source): documents[str(sha)].text for source, sha in found if str(sha) in documents}
@@ -85,7 +85,7 @@ def crossing_passages(spans: Iterable[Span], texts: Mapping[str, str]) -> list[S
     ]
 
 
-def measure_coverage(store: Embedded, texts: Mapping[str, str]) -> list[Coverage]:
+def measure_coverage(store: Store, texts: Mapping[str, str]) -> list[Coverage]:
     """Return the coverage of each source whose text is at hand, in the order of their names."""
     cited = {row[0] for row in store.select("SELECT DISTINCT ?passage WHERE { ?fact kg:cites ?passage }")}
     counts = {
@@ -125,7 +125,7 @@ def _touches(word: tuple[int, int], span: Span) -> bool:
     return word[0] < span.end and span.start < word[1] and min(word[1], span.end) - max(word[0], span.start) >= (word[1] - word[0]) / 2
 
 
-def missing_sources(store: Embedded, texts: Mapping[str, str]) -> list[str]:
+def missing_sources(store: Store, texts: Mapping[str, str]) -> list[str]:
     """Return the sources of the graph whose text is not at hand."""
     return [
         str(row[0]) for row in store.select("SELECT ?source WHERE { ?source a kg:Source } ORDER BY ?source") if str(row[0]) not in texts

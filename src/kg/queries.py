@@ -27,7 +27,7 @@ from kg.names import Match
 from kg.projection import read_projection
 from kg.resources import shipped
 from kg.snapshots import Snapshot, open_snapshot
-from kg.store import Embedded, Rows, Triples, Value
+from kg.store import Embedded, Rows, Store, Triples, Value
 from kg.table import Table
 from kg.vocab import BASE, CODE, EXPORT_GRAPH, ID, KG, OWL, RDF, RDFS, XSD, expand, listed, shorten, suggest
 
@@ -159,9 +159,18 @@ class Graph:
     snapshot: Snapshot
 
     @property
-    def store(self) -> Embedded:
-        """The engine that answers."""
+    def store(self) -> Store:
+        """What answers: the engine inside this process, or a server."""
         return self.snapshot.store
+
+    @property
+    def embedded(self) -> Embedded:
+        """The engine inside this process.
+
+        Raises:
+            CallError: The graph is on a server.
+        """
+        return self.snapshot.embedded
 
     @cached_property
     def licence(self) -> str | None:
@@ -201,7 +210,7 @@ class Graph:
             "http://rdfs.org/ns/void#triples": f'"{manifest["quads"]}"^^<{XSD}integer>',
         }
         head = "".join(f"<{BASE}> <{name}> {value} <{EXPORT_GRAPH}> .\n" for name, value in sorted(told.items()) if value)
-        self.store.write(out, format, head)
+        self.embedded.write(out, format, head)
 
     def query(self, name: str, /, **params: object) -> Rows:
         """Ask a question of the catalogue.
@@ -347,7 +356,7 @@ class Graph:
 
     def to_dataset(self) -> rdflib.Dataset:
         """Return a copy of the graph as an rdflib Dataset, whose queries still run in Oxigraph; pass them as text."""
-        return self.store.to_dataset()
+        return self.embedded.to_dataset()
 
 
 def _literal(param: Param, value: object) -> str:
@@ -368,20 +377,34 @@ def _literal(param: Param, value: object) -> str:
     return f'"{escaped}"' if param.type == "string" else f'"{escaped}"^^<{XSD}{param.type}>'
 
 
-def open_any(graph: Path | str | None = None, *, store: Path | str | None = None, sensitive: bool = False) -> Graph:
+def _article(noun: str) -> str:
+    return f"an {noun}" if noun[0] in "aeiou" else f"a {noun}"
+
+
+def open_any(
+    graph: Path | str | None = None, *, store: Path | str | None = None, endpoint: str | None = None, sensitive: bool = False
+) -> Graph:
     """Open a graph.
 
     Args:
         graph: Folder of Turtle and TriG files; without it, the graph that ships with the library.
         store: Folder of a snapshot made by `kg build --out`, instead of a graph.
+        endpoint: Address of a SPARQL server that holds the graph, instead of either.
         sensitive: Keep the facts that are marked sensitive.
 
     Raises:
-        CallError: Both a graph and a store are given.
-        DataError: The files do not hold, or there is no snapshot.
+        CallError: More than one of these is given.
+        DataError: The files do not hold, there is no snapshot, or the server holds no graph.
+        UnavailableError: The server does not answer.
     """
-    if graph is not None and store is not None:
-        raise CallError("A graph and a store are given; give one of the two.")
+    given = [name for name, value in (("graph", graph), ("store", store), ("endpoint", endpoint)) if value is not None]
+    if len(given) > 1:
+        raise CallError(f"A {given[0]} and {_article(given[1])} are given; give one of the two.")
+    if endpoint is not None:
+        from kg.remote import connect
+
+        remote, manifest = connect(endpoint)
+        return Graph(Snapshot(dict(manifest), lambda: remote))
     if store is not None:
         return Graph(open_snapshot(Path(store)))
     return Graph(open_graph(Path(graph) if graph is not None else shipped("graph"), sensitive=sensitive))

@@ -21,9 +21,9 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from kg.errors import DataError
+from kg.errors import CallError, DataError
 from kg.projection import Projection, read_projection
-from kg.store import Embedded
+from kg.store import Embedded, Store
 from kg.table import Table
 from kg.tablefile import write_table
 
@@ -51,15 +51,26 @@ class Snapshot:
     """
 
     manifest: dict[str, Any]
-    load: Callable[[], Embedded]
+    load: Callable[[], Store]
     folder: Path | None = None
     note: str | None = None
     made: date = field(default_factory=lambda: datetime.now(UTC).date())
 
     @cached_property
-    def store(self) -> Embedded:
+    def store(self) -> Store:
         """The quads."""
         return self.load()
+
+    @property
+    def embedded(self) -> Embedded:
+        """The quads in the engine inside this process.
+
+        Raises:
+            CallError: They are on a server.
+        """
+        if not isinstance(self.store, Embedded):
+            raise CallError("This needs the quads themselves, and the graph is on a server. Name a graph with --graph or --store.")
+        return self.store
 
     def open_table(self, projection: Projection) -> Table:
         """Open the table of a projection, which is made on first use and kept beside the quads.

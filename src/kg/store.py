@@ -9,6 +9,7 @@ import csv
 import io
 import json
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from datetime import date
 from decimal import Decimal
 from itertools import islice, pairwise
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Protocol
+from typing import IO, TYPE_CHECKING, Any
 from urllib.parse import urljoin
 
 import pyoxigraph as ox
@@ -211,24 +212,97 @@ class _Bounded(io.BytesIO):
         return super().write(data)
 
 
-class Store(Protocol):
-    """A graph that answers SPARQL 1.1 queries."""
+Answer = ox.QuerySolutions | ox.QueryBoolean | ox.QueryTriples
+"""What an engine answers, before it is read."""
+
+
+class Store(ABC):
+    """A graph that answers SPARQL 1.1 queries, wherever its engine is."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    def run(self, query: str) -> Answer:
+        """Return the answer of a query as it comes from the engine.
+
+        Raises:
+            QueryError: The text is no query, or one that is not allowed.
+        """
 
     def query(self, query: str) -> Rows | Triples:
-        """Return the rows of SELECT, one row with the column `answer` for ASK, the triples of CONSTRUCT or DESCRIBE."""
+        """Return the rows of SELECT, one row with the column `answer` for ASK, the triples of CONSTRUCT or DESCRIBE.
+
+        Raises:
+            QueryError: The text is no query, or one that is not allowed.
+        """
+        answer = self.run(query)
+        if isinstance(answer, ox.QueryBoolean):
+            return Rows(("answer",), ((bool(answer),),))
+        with _reading():
+            if isinstance(answer, ox.QueryTriples):
+                return Triples(tuple(answer))
+            columns = tuple(variable.value for variable in answer.variables)
+            return Rows(columns, tuple(tuple(to_python(term) for term in row) for row in answer))
 
     def select(self, query: str) -> Rows:
-        """Return the rows of a SELECT or ASK query."""
+        """Return the rows of a SELECT or ASK query.
+
+        Raises:
+            QueryError: The text is no such query.
+        """
+        answer = self.query(query)
+        if isinstance(answer, Triples):
+            raise QueryError("The query builds triples where rows are wanted. Write SELECT.")
+        return answer
 
     def serialize(self, query: str, format: str) -> bytes:
-        """Return the answer of SELECT or ASK in a W3C format, `xml` or `srj` (JSON), with full IRIs."""
+        """Return the answer of SELECT or ASK in a W3C format, `xml` or `srj` (JSON), with full IRIs.
 
+        Raises:
+            QueryError: The text is no such query.
+        """
+        _require(format, STANDARD_RESULTS)
+        answer = self.run(query)
+        if isinstance(answer, ox.QueryTriples):
+            raise QueryError(f"The query builds triples, which cannot be written as {format!r}. Ask for ttl, nt or jsonld.")
+        with _reading():
+            data = answer.serialize(format=STANDARD_RESULTS[format])
+        assert data is not None, "without an output, serialize returns the bytes"
+        return data
 
-_Answer = ox.QuerySolutions | ox.QueryBoolean | ox.QueryTriples
+    def solutions(self, query: str) -> tuple[tuple[str, ...], Iterator[tuple[ox.NamedNode | ox.Literal | None, ...]]]:
+        """Return the columns of a SELECT query and, one by one, its rows as terms of the engine.
+
+        Raises:
+            QueryError: The text is no such query.
+        """
+        answer = self.run(query)
+        if not isinstance(answer, ox.QuerySolutions):
+            raise QueryError("The query builds triples or a truth value where rows are wanted. Write SELECT.")
+        return tuple(variable.value for variable in answer.variables), _iterate(answer)
+
+    def terms(self, query: str) -> Iterator[tuple[ox.NamedNode | ox.Literal | None, ...]]:
+        """Yield the rows of a SELECT query as terms of the engine, for the build."""
+        return self.solutions(query)[1]
+
+    def rows(self, query: str) -> Iterator[tuple[Value, ...]]:
+        """Yield the rows of a SELECT query as plain values, for answers that need not be in memory at once."""
+        return (tuple(map(to_python, row)) for row in self.terms(query))
+
+    def construct(self, query: str) -> tuple[ox.Triple, ...]:
+        """Return the triples of CONSTRUCT or DESCRIBE.
+
+        Raises:
+            QueryError: The text is no such query.
+        """
+        answer = self.query(query)
+        if isinstance(answer, Rows):
+            raise QueryError("The query answers with rows where triples are wanted. Write CONSTRUCT.")
+        return answer.triples
 
 
 @dataclass(frozen=True, slots=True)
-class Embedded:
+class Embedded(Store):
     """Oxigraph inside this process, in memory.
 
     Example:
@@ -270,77 +344,6 @@ class Embedded:
         """Add quads; only the build does so, before anyone reads."""
         self.engine.extend(quads)
 
-    def query(self, query: str) -> Rows | Triples:
-        """Return rows, or the triples of CONSTRUCT and DESCRIBE, as `Store` says.
-
-        Raises:
-            QueryError: The text is no query, or one that is not allowed.
-        """
-        answer = self._run(query)
-        if isinstance(answer, ox.QueryBoolean):
-            return Rows(("answer",), ((bool(answer),),))
-        with _engine_errors():
-            if isinstance(answer, ox.QueryTriples):
-                return Triples(tuple(answer))
-            columns = tuple(variable.value for variable in answer.variables)
-            return Rows(columns, tuple(tuple(to_python(term) for term in row) for row in answer))
-
-    def select(self, query: str) -> Rows:
-        """Return the rows of SELECT or ASK, as `Store` says.
-
-        Raises:
-            QueryError: The text is no such query.
-        """
-        answer = self.query(query)
-        if isinstance(answer, Triples):
-            raise QueryError("The query builds triples where rows are wanted. Write SELECT.")
-        return answer
-
-    def serialize(self, query: str, format: str) -> bytes:
-        """Return SELECT or ASK in `xml` or `srj`, as `Store` says.
-
-        Raises:
-            QueryError: The text is no such query.
-        """
-        _require(format, STANDARD_RESULTS)
-        answer = self._run(query)
-        if isinstance(answer, ox.QueryTriples):
-            raise QueryError(f"The query builds triples, which cannot be written as {format!r}. Ask for ttl, nt or jsonld.")
-        with _engine_errors():
-            data = answer.serialize(format=STANDARD_RESULTS[format])
-        assert data is not None, "without an output, serialize returns the bytes"
-        return data
-
-    def solutions(self, query: str) -> tuple[tuple[str, ...], Iterator[tuple[ox.NamedNode | ox.Literal | None, ...]]]:
-        """Return the columns of a SELECT query and, one by one, its rows as terms of the engine.
-
-        Raises:
-            QueryError: The text is no such query.
-        """
-        answer = self._run(query)
-        if not isinstance(answer, ox.QuerySolutions):
-            raise QueryError("The query builds triples or a truth value where rows are wanted. Write SELECT.")
-        return tuple(variable.value for variable in answer.variables), _iterate(answer)
-
-    def terms(self, query: str) -> Iterator[tuple[ox.NamedNode | ox.Literal | None, ...]]:
-        """Yield the rows of a SELECT query as terms of the engine, for the build."""
-        return self.solutions(query)[1]
-
-    def rows(self, query: str) -> Iterator[tuple[Value, ...]]:
-        """Yield the rows of a SELECT query as plain values, for answers that need not be in memory at once."""
-        return (tuple(map(to_python, row)) for row in self.terms(query))
-
-    def construct(self, query: str) -> tuple[ox.Triple, ...]:
-        """Return the triples of CONSTRUCT or DESCRIBE.
-
-        Raises:
-            QueryError: The text is no such query.
-        """
-        answer = self.query(query)
-        if isinstance(answer, Rows):
-            raise QueryError("The query answers with rows where triples are wanted. Write CONSTRUCT.")
-        return answer.triples
-
     def answer(self, question: Question, *, max_rows: int, max_bytes: int) -> tuple[str, bytes]:
         """Return the format and the bytes of the whole answer of a query, written by the engine.
 
@@ -366,7 +369,7 @@ class Embedded:
             raise NotAcceptableError(
                 f"The query answers with {kinds[0]}, and no format for them is accepted. There are {', '.join(kinds[1])}."
             )
-        with _engine_errors():
+        with engine_errors():
             if isinstance(answer, ox.QueryTriples):
                 triples = list(dict.fromkeys(islice(answer, max_rows + 1)))
                 _require_rows(len(triples), max_rows)
@@ -417,7 +420,15 @@ class Embedded:
         copy.bulk_extend(self.engine)
         return rdflib.Dataset(store=OxigraphStore(store=copy), default_union=True)
 
-    def _run(self, query: str, *, default_graphs: Sequence[str] = (), named_graphs: Sequence[str] = ()) -> _Answer:
+    def run(self, query: str) -> Answer:
+        """Return the answer as it comes from the engine.
+
+        Raises:
+            QueryError: The text is no query, or one that is not allowed.
+        """
+        return self._run(query)
+
+    def _run(self, query: str, *, default_graphs: Sequence[str] = (), named_graphs: Sequence[str] = ()) -> Answer:
         _refuse_monsters(query)
         refuse_service(query)
         dataset = self._dataset(query, default_graphs, named_graphs)
@@ -438,7 +449,7 @@ class Embedded:
         Raises:
             QueryError: A graph is not here; nothing is fetched from elsewhere.
         """
-        named = list(dataset_of(query))
+        named = [iri for _, iri in dataset_of(query)]
         for iri in (*named, *default_graphs, *named_graphs):
             if not self._has_graph(iri):
                 raise QueryError(f"The query reads FROM <{iri}>, which is no graph of this store. Only its own graphs can be asked.")
@@ -452,9 +463,45 @@ class Embedded:
         except ValueError as exc:
             raise QueryError(f"The query reads FROM {iri[:200]!r}, which is no IRI.") from exc
 
-    def _evaluate(self, query: str, dataset: Mapping[str, Any]) -> _Answer:
-        with _engine_errors():
+    def _evaluate(self, query: str, dataset: Mapping[str, Any]) -> Answer:
+        with engine_errors():
             return self.engine.query(query, **dataset)
+
+
+def check_query(query: str) -> tuple[str, bool]:
+    """Return a query with the prefixes that it needs, and whether it answers with triples; it is asked of nothing.
+
+    Raises:
+        QueryError: The text is no query, or one that is not allowed.
+
+    Example:
+        >>> check_query("ASK { ?x a <https://example.org/c> }")
+        ('ASK { ?x a <https://example.org/c> }', False)
+    """
+    bare = _FROM.sub(" ", query) if any(dataset_of(query)) else query
+    nothing = Embedded.from_quads(())
+    is_triples = isinstance(nothing.run(bare), ox.QueryTriples)
+    try:
+        nothing.engine.query(bare)
+    except SyntaxError:
+        return prologue() + query, is_triples
+    return query, is_triples
+
+
+_FROM = re.compile(r"\bFROM\s+(?:NAMED\s+)?(?:<[^>]*>|[\w.-]*:[\w.%-]*)", re.IGNORECASE)
+
+
+def read_answer(body: bytes, *, is_triples: bool) -> Answer:
+    """Return what a server has answered: rows or a truth value in JSON, or triples as N-Triples.
+
+    Raises:
+        SyntaxError, ValueError: It is neither.
+    """
+    if not is_triples:
+        return ox.parse_query_results(body, format=ox.QueryResultsFormat.JSON)
+    found = ox.Store()
+    found.bulk_load(body, format=ox.RdfFormat.N_TRIPLES)
+    return found.query("CONSTRUCT WHERE { ?s ?p ?o }")
 
 
 def _require_rows(count: int, most: int) -> None:
@@ -485,12 +532,22 @@ _JSON_TEXT = re.compile(rb'"(?:[^"\\]|\\.)*"')
 
 
 def _iterate(answer: ox.QuerySolutions) -> Iterator[tuple[ox.NamedNode | ox.Literal | None, ...]]:
-    with _engine_errors():
+    with _reading():
         yield from map(tuple, answer)
 
 
 @contextmanager
-def _engine_errors() -> Iterator[None]:
+def _reading() -> Iterator[None]:
+    """What a server has sent is read while rows are fetched, so that an answer which broke off is noticed then."""
+    try:
+        with engine_errors():
+            yield
+    except SyntaxError as exc:
+        raise DataError(f"The answer of the server cannot be read: {exc.msg}. It may have broken off; ask again.") from exc
+
+
+@contextmanager
+def engine_errors() -> Iterator[None]:
     """The engine evaluates while rows are fetched, so its errors come then as well."""
     try:
         yield
@@ -595,12 +652,12 @@ def refuse_service(query: str) -> None:
             raise QueryError(f"The query has the word service and the IRI {token[0]}; write the apostrophe of the IRI as %27.")
 
 
-def dataset_of(query: str) -> Iterator[str]:
-    """Yield the IRIs that a query names with FROM or FROM NAMED, prefixes resolved.
+def dataset_of(query: str) -> Iterator[tuple[str, str]]:
+    """Yield `FROM` or `NAMED` and the IRI for each graph that a query names with FROM or FROM NAMED, prefixes resolved.
 
     Example:
         >>> list(dataset_of("SELECT ?x FROM <https://example.org/g> { ?x ?p 'FROM <b>' }"))
-        ['https://example.org/g']
+        [('FROM', 'https://example.org/g')]
     """
     if "from" not in query.lower():
         return  # as in almost every query; taking one apart takes longer than most answers
@@ -613,7 +670,7 @@ def dataset_of(query: str) -> Iterator[str]:
         if (word == "FROM" and (following["word"] or "").upper() != "NAMED") or (word == "NAMED" and following["skip"]):
             text = following[0]
             prefix, _, local = text.partition(":")
-            yield urljoin(base[0], text[1:-1]) if text.startswith("<") else prefixes.get(prefix, "") + local
+            yield word, urljoin(base[0], text[1:-1]) if text.startswith("<") else prefixes.get(prefix, "") + local
 
 
 def parse_file(path: Path) -> list[ox.Quad]:

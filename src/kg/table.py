@@ -20,7 +20,7 @@ from kg.elements import NOTHING, OPEN, TOTALS, Edge, Filters, Node, Passage, Pla
 from kg.errors import DataError
 from kg.names import Match, Name, fold, search
 from kg.projection import Projection
-from kg.store import Embedded
+from kg.store import Store
 from kg.tablefile import fill, is_whole, to_meta
 
 _LIST = "(SELECT value FROM json_each(?))"
@@ -107,7 +107,7 @@ class Table:
         return cls(connections, str(path)) if meta == to_meta(projection, snapshot) else None
 
     @classmethod
-    def in_memory(cls, store: Embedded, projection: Projection) -> Table:
+    def in_memory(cls, store: Store, projection: Projection) -> Table:
         """Run a projection and keep the table in memory.
 
         Raises:

@@ -20,7 +20,7 @@ from kg.elements import TOTALS, Passage, to_proof
 from kg.names import fold
 from kg.projection import Projection, attribute_rows, chunks, edge_rows, name_rows, node_rows, passage_rows, period_rows, term_rows
 from kg.resources import release, write_whole
-from kg.store import Embedded
+from kg.store import Store
 
 FORMAT = "6"
 """Version of the layout of the file, and of what fills it."""
@@ -90,7 +90,7 @@ ANALYZE;
 """
 
 
-def write_table(path: Path, store: Embedded, projection: Projection, snapshot: str) -> None:
+def write_table(path: Path, store: Store, projection: Projection, snapshot: str) -> None:
     """Run a projection and write the table of it, whole or not at all.
 
     Args:
@@ -148,7 +148,7 @@ def to_meta(projection: Projection, snapshot: str) -> dict[str, str]:
     return {"format": FORMAT, "release": release(), "snapshot": snapshot, "projection": projection.digest}
 
 
-def fill(connection: sqlite3.Connection, store: Embedded, projection: Projection, snapshot: str) -> None:
+def fill(connection: sqlite3.Connection, store: Store, projection: Projection, snapshot: str) -> None:
     """Run a projection into an empty database, as `write_table` says."""
     connection.executescript(_SCHEMA + _DRAFT)
     connection.execute("BEGIN")
@@ -163,7 +163,7 @@ def fill(connection: sqlite3.Connection, store: Embedded, projection: Projection
     connection.executescript(_INDEXES)
 
 
-def _write_rows(connection: sqlite3.Connection, store: Embedded, projection: Projection) -> None:
+def _write_rows(connection: sqlite3.Connection, store: Store, projection: Projection) -> None:
     """Write what the projection says, in its own words."""
     edges = (
         (*edge[:5], edge.fact, edge.reported_in, edge.inferred, json.dumps(edge.attributes) if edge.attributes else None)
@@ -177,7 +177,7 @@ def _write_rows(connection: sqlite3.Connection, store: Embedded, projection: Pro
     connection.executemany("INSERT INTO period VALUES (?, ?, ?)", periods)
 
 
-def _write_names(connection: sqlite3.Connection, store: Embedded) -> None:
+def _write_names(connection: sqlite3.Connection, store: Store) -> None:
     for chunk in chunks(enumerate(name_rows(store), 1), 10_000):
         folded = [fold(name) for _, (_, name, _, _) in chunk]
         rows = [(number, *row[:2], len(text), *row[2:]) for (number, row), text in zip(chunk, folded, strict=True)]
@@ -185,7 +185,7 @@ def _write_names(connection: sqlite3.Connection, store: Embedded) -> None:
         connection.executemany("INSERT INTO gram (rowid, folded) VALUES (?, ?)", zip((row[0] for row in rows), folded, strict=True))
 
 
-def _write_proof(connection: sqlite3.Connection, store: Embedded) -> None:
+def _write_proof(connection: sqlite3.Connection, store: Store) -> None:
     """Write what is told of things, and the passages of facts."""
     told = ((json.dumps(values, ensure_ascii=False), id) for id, values in attribute_rows(store))
     connection.executemany("UPDATE thing SET attributes = ? WHERE id = ?", told)

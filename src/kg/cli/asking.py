@@ -8,7 +8,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kg.cli.frame import FormatOption, GraphOption, SourcesOption, StoreOption, app, engine_at_work, open_graph, show_text, value_of
+from kg.cli.frame import (
+    EndpointOption,
+    FormatOption,
+    GraphOption,
+    SourcesOption,
+    StoreOption,
+    app,
+    engine_at_work,
+    open_graph,
+    show_text,
+    value_of,
+)
 from kg.errors import CallError, DataError
 
 if TYPE_CHECKING:
@@ -27,6 +38,7 @@ def query(
     format: FormatOption = None,
     graph: GraphOption = None,
     store: StoreOption = None,
+    endpoint: EndpointOption = None,
     help: Annotated[bool, typer.Option("--help", "-h", help="Show the parameters and columns of the query.")] = False,
 ) -> None:
     """Ask a question of the catalogue, or any SPARQL query."""
@@ -40,7 +52,7 @@ def query(
     if help:
         show_text(document(found))
         return
-    opened = open_graph(graph, store)
+    opened = open_graph(graph, store, endpoint)
     text = found.bind(opened.terms(found, _params(param or [])))
     wanted = value_of(format)
     with engine_at_work():
@@ -106,12 +118,13 @@ def find(
     format: FormatOption = None,
     graph: GraphOption = None,
     store: StoreOption = None,
+    endpoint: EndpointOption = None,
 ) -> None:
     """Find things by name; typing errors are forgiven."""
     from kg.store import Rows
     from kg.tables import print_rows
 
-    opened = open_graph(graph, store)
+    opened = open_graph(graph, store, endpoint)
     matches = opened.find(text, limit=limit)
     if not matches:
         raise DataError(f"Nothing in the graph has a name like {text!r}.")
@@ -127,11 +140,12 @@ def show(
     sources: SourcesOption = None,
     graph: GraphOption = None,
     store: StoreOption = None,
+    endpoint: EndpointOption = None,
 ) -> None:
     """Show everything known of a thing, by date, each line with its passage."""
     from kg.show import to_text
 
-    opened = open_graph(graph, store)
+    opened = open_graph(graph, store, endpoint)
     opened.require(id)
     show_text(to_text(opened, id, sources))
 
@@ -141,11 +155,12 @@ def stats(
     format: FormatOption = None,
     graph: GraphOption = None,
     store: StoreOption = None,
+    endpoint: EndpointOption = None,
 ) -> None:
     """Count what is in the graph."""
     from kg.store import Rows
     from kg.tables import print_rows
 
-    manifest = open_graph(graph, store).snapshot.manifest
+    manifest = open_graph(graph, store, endpoint).snapshot.manifest
     rows = [(name.removeprefix("kg:"), count) for name, count in sorted(manifest["classes"].items())]
     print_rows(Rows(("class", "nodes"), (*rows, ("quads", manifest["quads"]))), value_of(format))

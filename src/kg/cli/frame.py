@@ -55,6 +55,9 @@ GraphOption = Annotated[
 StoreOption = Annotated[
     Path | None, typer.Option("--store", parser=to_path, metavar="DIR", help="A snapshot of kg build --out, not a graph.")
 ]
+EndpointOption = Annotated[
+    str | None, typer.Option("--endpoint", metavar="URL", help="A SPARQL server that holds the graph, instead of a folder.")
+]
 SensitiveOption = Annotated[bool, typer.Option("--sensitive", help="Keep the facts that are marked sensitive.")]
 SourcesOption = Annotated[Path | None, typer.Option("--sources", parser=to_path, metavar="DIR", help="The folder of the source texts.")]
 FormatOption = Annotated[
@@ -72,11 +75,11 @@ def engine_at_work() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
-def open_graph(graph: Path | None, store: Path | None = None) -> Graph:
+def open_graph(graph: Path | None, store: Path | None = None, endpoint: str | None = None) -> Graph:
     """Open what the options name; what the snapshot has to say of itself goes to standard error."""
     from kg.queries import open_any
 
-    opened = open_any(graph, store=store)
+    opened = open_any(graph, store=store, endpoint=endpoint)
     if opened.snapshot.note:
         print(f"kg: {opened.snapshot.note}", file=sys.stderr)
     return opened

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from kg.cli.frame import (
+    EndpointOption,
     GraphOption,
     SourcesOption,
     StoreOption,
@@ -154,9 +155,9 @@ def _filters(classes: list[str] | None, relations: list[str] | None, sources: li
     return Filters(classes or (), relations or (), sources or (), as_of)
 
 
-def _open(graph: Path | None, store: Path | None, projection: Path | None) -> Graph:
+def _open(graph: Path | None, store: Path | None, endpoint: str | None, projection: Path | None) -> Graph:
     """Open a graph with its table, whose making can be interrupted."""
-    opened = open_graph(graph, store)
+    opened = open_graph(graph, store, endpoint)
     with engine_at_work():
         opened.table(projection)
     return opened
@@ -191,9 +192,10 @@ def network(
     projection: ProjectionOption = None,
     graph: GraphOption = None,
     store: StoreOption = None,
+    endpoint: EndpointOption = None,
 ) -> None:
     """Write the whole network; without options, as the page network.html, which needs no other file and no other host."""
-    opened = _open(graph, store, projection)
+    opened = _open(graph, store, endpoint, projection)
     found = _read_whole(opened, _filters(classes, relation, source, as_of), projection)
     if out is None and format in (None, NetworkFormat.html):
         out = Path("network.html")
@@ -219,11 +221,12 @@ def subgraph(
     projection: ProjectionOption = None,
     graph: GraphOption = None,
     store: StoreOption = None,
+    endpoint: EndpointOption = None,
 ) -> None:
     """Take what lies around some things out of the network; what was cut is told on standard error."""
     from kg.network import subgraph
 
-    opened = _open(graph, store, projection)
+    opened = _open(graph, store, endpoint, projection)
     filters = _filters(classes, relation, source, as_of)
     found = subgraph(opened, ids, depth=depth, filters=filters, max_nodes=max_nodes, projection=projection)
     if not found.edges and not found.is_truncated:
@@ -245,13 +248,14 @@ def neighbours(
     projection: ProjectionOption = None,
     graph: GraphOption = None,
     store: StoreOption = None,
+    endpoint: EndpointOption = None,
 ) -> None:
     """List what a thing is tied to, by relation, with counts."""
     from kg.network import neighbours
     from kg.store import Rows
     from kg.tables import is_table, print_rows
 
-    opened = _open(graph, store, projection)
+    opened = _open(graph, store, endpoint, projection)
     filters = _filters(classes, relation, source, as_of)
     found = neighbours(opened, id, filters=filters, limit=limit, offset=offset, projection=projection)
     if not found.total:
@@ -306,13 +310,14 @@ def path(
     projection: ProjectionOption = None,
     graph: GraphOption = None,
     store: StoreOption = None,
+    endpoint: EndpointOption = None,
 ) -> None:
     """Find the shortest paths between two things, each step with the passages that prove it."""
     from kg.paths import find_paths
     from kg.store import Rows
     from kg.tables import is_table, print_rows
 
-    opened = _open(graph, store, projection)
+    opened = _open(graph, store, endpoint, projection)
     filters = _filters(classes, relation, source, as_of)
     found = find_paths(opened, first, second, filters=filters, max_hops=max_hops, limit=limit, projection=projection)
     if found is None:
@@ -368,13 +373,14 @@ def rank(
     projection: ProjectionOption = None,
     graph: GraphOption = None,
     store: StoreOption = None,
+    endpoint: EndpointOption = None,
 ) -> None:
     """Show who and what stands at the centre of the network, by degree, PageRank and betweenness."""
     from kg.measures import MAX_BETWEENNESS, MEANINGS, rank
     from kg.store import Rows
     from kg.tables import print_rows
 
-    found = _read_whole(_open(graph, store, projection), _filters(classes, relation, source, as_of), projection)
+    found = _read_whole(_open(graph, store, endpoint, projection), _filters(classes, relation, source, as_of), projection)
     ranked = rank(found, by.value)
     rows = tuple(
         (row.node.label, row.node.class_name, row.degree, _percent(row.pagerank), _percent(row.betweenness), row.node.id)
