@@ -21,6 +21,7 @@ from kg.api.service import Service
 from kg.api.views import (
     GROUPS,
     IDENTIFIERS,
+    SHOWN,
     covered,
     disputes_of,
     groups_of,
@@ -128,7 +129,7 @@ def _entity_page(request: Request, short: str, whole: str | None) -> Response:
             "disputes": disputes_of(service, [id]).get(id, []),
             "offices": offices_of(service, id) if sort_of(id) == "Person" else [],
             "promised": promised_of(service, id),
-            "received": [plain(row) for row in service.rows("trusts", {"trust": id})] if sort_of(id) == "Trust" else [],
+            "received": _received(service, id) if sort_of(id) == "Trust" else [],
             "sides": sides_of(service, id) if sort_of(id) == "Conflict" else [],
             "origin": origin_of(service, id) if sort_of(id) in FACTS else None,
             "due": horizon_of(service, id) if sort_of(id) == "Pledge" else [],
@@ -141,6 +142,11 @@ def _entity_page(request: Request, short: str, whole: str | None) -> Response:
     things += [one["source"] for side in told.get("sides", ()) for one in side["passages"]]
     things += [report["reported_in"] for office in told.get("offices", ()) for report in office["reports"]]
     return show(request, "entity", label or id, labels=graph.labels(things), **told)
+
+
+def _received(service: Service, id: str) -> list[dict[str, Any]]:
+    """Return the first rows of what a trust gets; the question has them all."""
+    return [plain(row) for row in service.rows("trusts", {"trust": id}).page(0, SHOWN).to_dicts()]
 
 
 def _manner(service: Service, id: str) -> str | None:

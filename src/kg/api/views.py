@@ -307,7 +307,9 @@ def promised_of(service: Service, id: str) -> list[dict[str, Any]]:
         `money_total`) and, for a programme, `rows`: its first pledges.
     """
     own = f"kg:{sort_of(id)}"
-    named = service.graph.store.select(f"SELECT DISTINCT ?role WHERE {{ ?pledge a <{KG}Pledge> ; ?role <{expand(id)}> }}")
+    named = service.graph.store.select(
+        f"SELECT DISTINCT ?role WHERE {{ ?pledge ?role <{expand(id)}> FILTER EXISTS {{ ?pledge a <{KG}Pledge> }} }}"
+    )
     roles = {str(role).removeprefix("kg:") for (role,) in named}
     found = []
     for name, class_name, title in PROMISED:
