@@ -159,7 +159,23 @@ def test_a_page_is_small_and_names_what_it_is(client: TestClient, name: str) -> 
     assert not re.search(r"<script>|\sstyle=|\son\w+=|javascript:", page), "the policy forbids what is written into a page"
 
 
-@pytest.mark.parametrize("name", ["ledger", "timeline", "sources", "source", "person", "pledge", "things", "a question", "conflicts"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "ledger",
+        "timeline",
+        "sources",
+        "source",
+        "person",
+        "pledge",
+        "things",
+        "a question",
+        "conflicts",
+        "absences",
+        "neighbours",
+        "search",
+    ],
+)
 def test_a_page_links_to_the_same_as_data(client: TestClient, name: str) -> None:
     twins = re.findall(r'<link rel="alternate" type="([^"]+)" href="([^"]+)"', client.get(PAGES[name], headers=ACCEPT).text)
     assert len(twins) == 4

@@ -56,7 +56,7 @@ def add_things(app: FastAPI) -> None:
     app.get("/entities/{class_name}/{slug}", responses={200: {"model": Entity, **twins}, **PROBLEMS}, tags=["things"])(get_entity)
     app.get(
         "/entities/{class_name}/{slug}/neighbours",
-        responses={200: {"model": Neighbours, "content": {"text/html": {}, "text/csv": {}}}, **PROBLEMS},
+        responses={200: {"model": Neighbours, **twins}, **PROBLEMS},
         tags=["things"],
     )(list_neighbours)
     app.get("/sources/{slug}", responses={200: {"model": Source, **twins}, **PROBLEMS}, tags=["things"])(get_source)
@@ -237,7 +237,7 @@ def list_neighbours(request: Request, class_name: Class, slug: Slug, params: Ann
     """List what a thing is tied to, by relation, with counts for each way out of it."""
     graph = service_of(request).graph
     found = neighbours(graph, f"{class_name}:{slug}", filters=params.to_filters(), limit=params.limit, offset=params.offset)
-    format = format_of(request, ("json", "html", "csv"))
+    format = format_of(request, LIST_FORMATS)
     following = next_page(request, found.total, params.limit, params.offset)
     headers = {"X-Total-Count": str(found.total), **({"Link": f'<{following}>; rel="next"'} if following else {})}
     if format == "json":
@@ -255,6 +255,8 @@ def list_neighbours(request: Request, class_name: Class, slug: Slug, params: Ann
         }
         return reply(to_json(record | envelope(request)), format, headers)
     id = found.node.id
+    if format in ("ttl", "jsonld"):
+        return triples(request, [id, *(edge.fact or edge.end for edge in found.edges)], format, headers)
     rows = [
         (edge.label if edge.start == id else edge.inverse_label, edge.end if edge.start == id else edge.start, edge.fact, edge.reported_in)
         for edge in found.edges
@@ -280,7 +282,7 @@ def list_neighbours(request: Request, class_name: Class, slug: Slug, params: Ann
         "labels": graph.labels(value for row in rows for value in row),
         **paging(request, found.total, params.limit, params.offset),
     }
-    return show(request, "neighbours", f"What {found.node.label} is tied to", formats=("json", "csv"), headers=headers, **told)
+    return show(request, "neighbours", f"What {found.node.label} is tied to", headers=headers, **told)
 
 
 def get_source(request: Request, slug: Slug) -> Response:
