@@ -63,6 +63,8 @@ def _cell(type: str, value: object) -> str | Decimal | None:
         return None
     if type in ("integer", "decimal"):
         return Decimal(str(value))
+    if type == "boolean":
+        return str(value).lower()
     return shorten(str(value)) if type in ("iri", "code", "term") else str(value)
 
 
