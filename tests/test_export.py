@@ -79,13 +79,15 @@ def test_an_edit_of_an_export_is_checked_like_any_other(kg: Runner, tmp_path: Pa
         (["export", "--out", "no/such/all.nq"], 2, "cannot be written"),
         (["export", "--out", "/dev/full", "--format", "nq"], 2, "is no file that can be replaced"),
         (["build", "--graph", "gone.nq"], 2, "There is no folder 'gone.nq'."),
-        (["build", "--graph", "cut.nq"], 1, "cut.nq:1:"),
+        (["build", "--graph", "cut.nq"], 1, "cut.nq:1: this is not N-Quads:"),
+        (["build", "--graph", "graph.txt"], 2, "is a file whose suffix is none of kg export: .nq, .trig, .jsonld."),
         (["build", "--graph", "empty.nq"], 1, "holds nothing"),
     ],
 )
 def test_a_wrong_call_says_what_to_do(kg: Runner, args: list[str], status: int, say: str) -> None:
     (kg.home / "cut.nq").write_text("<https://example.org/a> <https://example.o")
     (kg.home / "empty.nq").write_text("")
+    (kg.home / "graph.txt").write_text("")
     done = kg(*args)
     assert (done.returncode, done.stdout) == (status, ""), done.stderr
     assert say in done.stderr

@@ -560,7 +560,7 @@ def test_a_contact_that_is_none_is_refused(contact: str) -> None:
         create_app(limits=Limits(workers=1), contact=contact)
 
 
-def test_a_number_of_which_nothing_is_told_stands_on_no_page(client: TestClient) -> None:
+def test_a_date_stands_as_its_source_has_it_and_never_in_edtf(client: TestClient) -> None:
     """Where a source gives a time only in words, its words stand, and no date that was made of them."""
     ledger = client.get("/pledges", headers=ACCEPT).text
     assert "about March 2021 to about March 2024 (“over the next three years”)" in ledger
@@ -591,7 +591,6 @@ def test_a_text_with_its_passages_is_readable_and_marks_the_one_that_is_asked_fo
 def test_what_the_archivist_concluded_is_marked_where_it_stands(client: TestClient) -> None:
     """The sentence names nobody who pays; that it is the minister was concluded."""
     seed = "pledge:future-care-capital-digital-aspirants-six-million"
-    assert client.get(f"/queries/involved?fact={seed}").status_code == 200
     mark = re.compile(r"Matt Hancock</a>\s*<a [^>]*class=\"[^\"]*inferred|Matt Hancock</a> <a class=\"soft inferred\"")
     for path in (f"/entities/{seed.replace(':', '/')}", "/pledges?programme=programme:digital-aspirant", "/"):
         assert mark.search(client.get(path, headers=ACCEPT).text), path

@@ -226,11 +226,14 @@ def test_a_server_that_is_not_there_or_holds_nothing_is_named(kg: Runner) -> Non
         ("http://127.0.0.1:9/query", 1, "cannot be reached"),
         ("ftp://127.0.0.1/", 2, "is no address of a server"),
         ("nonsense", 2, "is no address of a server"),
+        ("http://ida:secret@127.0.0.1:9/query", 2, "An address holds no credentials"),
     ):
         done = kg("query", "pledges", "--endpoint", url)
         assert (done.returncode, done.stdout) == (status, "")
         assert say in done.stderr
         assert "Traceback" not in done.stderr
+        assert ".." not in done.stderr
+        assert "secret" not in done.stderr
 
 
 def test_the_credentials_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:

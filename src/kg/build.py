@@ -17,7 +17,7 @@ from kg.errors import CallError, CheckError, DataError, ParseError
 from kg.resources import release, shipped
 from kg.snapshots import FORMAT, Snapshot, open_snapshot, prune, read_manifest, write
 from kg.store import DATASETS, Embedded, parse_file, to_lines
-from kg.vocab import DERIVED_GRAPH, ENTITIES_GRAPH, EXPORT_GRAPH, ID, KG, ONTOLOGY_GRAPH, OWL, RDF, RDFS, XSD, shorten
+from kg.vocab import DERIVED_GRAPH, ENTITIES_GRAPH, EXPORT_GRAPH, KG, ONTOLOGY_GRAPH, OWL, RDF, RDFS, XSD, shorten
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +73,8 @@ COMPUTED = (ONTOLOGY_GRAPH, DERIVED_GRAPH, EXPORT_GRAPH)
 def _graph_files(graph: Path) -> list[Path]:
     if graph.is_file() and graph.suffix[1:] in DATASETS:
         return [graph]
+    if graph.is_file():
+        raise CallError(f"{str(graph)!r} is a file whose suffix is none of kg export: {', '.join(f'.{name}' for name in DATASETS)}.")
     if not graph.is_dir():
         raise CallError(f"There is no folder {str(graph)!r}. Name the folder that holds the graph, or a file of kg export.")
     found = sorted(path for path in _walk(graph, set()) if path.suffix in (".ttl", ".trig") and not path.name.startswith("."))
@@ -268,21 +270,16 @@ def build(graph: Path, *, sensitive: bool = False) -> tuple[list[str], dict[str,
         "sensitive": sensitive,
         "sha256": sha256("".join(lines).encode()).hexdigest(),
         "quads": len(lines),
-        "classes": {str(name): count for name, count in store.select(_COUNTS)},
+        "classes": store.count_classes(),
     }
     return lines, manifest
 
 
-_COUNTS = f"""
-SELECT ?class (COUNT(DISTINCT ?node) AS ?nodes)
-WHERE {{ ?node a ?class FILTER(STRSTARTS(STR(?node), "{ID}")) }}
-GROUP BY ?class ORDER BY ?class"""
-
-
 def digest_inputs(graph: Path, *, sensitive: bool) -> str:
-    """Return a digest of all that a snapshot depends on: data, ontology, derivations, version and option."""
+    """Return a digest of all that a snapshot depends on: data, ontology, derivations and their code, version and option."""
     total = sha256(f"{FORMAT} {release()} {sensitive}".encode())
     own = [*shipped("ontology").glob("*.ttl"), *(shipped("sparql") / "derive").glob("*.rq"), *(shipped("sparql") / "checks").glob("*.rq")]
+    own += [Path(__file__), Path(__file__).with_name("dates.py")]
     for path in [*sorted(own), *_graph_files(graph)]:
         try:
             total.update(path.name.encode() + sha256(path.read_bytes()).digest())

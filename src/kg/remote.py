@@ -17,7 +17,7 @@ import httpx2 as httpx
 
 from kg.errors import CallError, DataError, NotAcceptableError, QueryError, TooLargeError, UnavailableError
 from kg.store import Answer, Store, check_query, dataset_of, read_answer
-from kg.vocab import BASE, EXPORT_GRAPH, ID, KG
+from kg.vocab import BASE, EXPORT_GRAPH, KG
 
 USER, PASSWORD = "KG_ENDPOINT_USER", "KG_ENDPOINT_PASSWORD"  # the name of a variable
 """The variables of the environment that hold the credentials."""
@@ -81,7 +81,7 @@ class Remote(Store):
         except httpx.ConnectError as exc:
             raise UnavailableError(f"The server {self.url} cannot be reached: {exc}. Is it running, and is the address right?") from exc
         except (httpx.InvalidURL, httpx.UnsupportedProtocol) as exc:
-            raise CallError(f"{self.url!r} is no address of a server: {exc}. It begins with http:// or https://.") from exc
+            raise CallError(f"{self.url!r} is no address of a server: {str(exc).rstrip('.')}. It begins with http:// or https://.") from exc
         except httpx.TransportError as exc:
             raise UnavailableError(f"The server {self.url} broke off in the middle of its answer, and nothing of it was used.") from exc
         self._require_whole(answer)
@@ -134,8 +134,11 @@ def connect(url: str, *, timeout_s: float = TIMEOUT_S) -> tuple[Remote, Mapping[
 
     Raises:
         DataError: It holds no graph of this kind, or its default graph is not the union of its named graphs.
+        CallError: The address holds credentials.
         KGError: As for `Remote.run`.
     """
+    if "@" in url.partition("//")[2].partition("/")[0]:
+        raise CallError(f"An address holds no credentials, since it is shown in messages. Set {USER} and {PASSWORD} instead.")
     remote = Remote(url, timeout_s)
     if remote.run(f"ASK {{ GRAPH ?g {{ ?s a <{KG}Source> }} FILTER NOT EXISTS {{ ?s a <{KG}Source> }} }}"):
         raise DataError(
@@ -150,11 +153,10 @@ def connect(url: str, *, timeout_s: float = TIMEOUT_S) -> tuple[Remote, Mapping[
         f"SELECT ?digest WHERE {{ GRAPH <{EXPORT_GRAPH}> {{ <{BASE}> <http://purl.org/dc/terms/identifier> ?digest }} }} ORDER BY ?digest"
     )
     digest = next((str(row[0]).removeprefix("sha256:") for row in told), "") or sha256(repr((url, own)).encode()).hexdigest()
-    classes = remote.select(_CLASSES)
     manifest = {
         "sha256": digest,
         "quads": sum(count for _, count in own),
-        "classes": {str(name): int(str(count)) for name, count in classes},
+        "classes": remote.count_classes(),
     }
     return remote, manifest
 
@@ -162,9 +164,3 @@ def connect(url: str, *, timeout_s: float = TIMEOUT_S) -> tuple[Remote, Mapping[
 def _is_ours(name: str) -> bool:
     """Graphs of a server that are not of this vocabulary, such as its own, are left alone. Names come in their short form."""
     return name.startswith((BASE, "source:"))
-
-
-_CLASSES = f"""
-SELECT ?class (COUNT(DISTINCT ?node) AS ?nodes)
-WHERE {{ ?node a ?class FILTER(STRSTARTS(STR(?node), "{ID}")) }}
-GROUP BY ?class ORDER BY ?class"""

@@ -23,7 +23,7 @@ from urllib.parse import urljoin
 import pyoxigraph as ox
 
 from kg.errors import CallError, DataError, NotAcceptableError, ParseError, QueryError, TooLargeError
-from kg.vocab import PREFIXES, XSD, expand, prologue, shorten
+from kg.vocab import ID, PREFIXES, XSD, expand, prologue, shorten
 
 if TYPE_CHECKING:
     import rdflib
@@ -269,6 +269,14 @@ class Store(ABC):
             data = answer.serialize(format=STANDARD_RESULTS[format])
         assert data is not None, "without an output, serialize returns the bytes"
         return data
+
+    def count_classes(self) -> dict[str, int]:
+        """Return how many things there are of each class, by its short form."""
+        query = f"""
+        SELECT ?class (COUNT(DISTINCT ?node) AS ?nodes)
+        WHERE {{ ?node a ?class FILTER(STRSTARTS(STR(?node), "{ID}")) }}
+        GROUP BY ?class ORDER BY ?class"""
+        return {str(name): int(str(count)) for name, count in self.select(query)}
 
     def solutions(self, query: str) -> tuple[tuple[str, ...], Iterator[tuple[ox.NamedNode | ox.Literal | None, ...]]]:
         """Return the columns of a SELECT query and, one by one, its rows as terms of the engine.
@@ -673,6 +681,10 @@ def dataset_of(query: str) -> Iterator[tuple[str, str]]:
             yield word, urljoin(base[0], text[1:-1]) if text.startswith("<") else prefixes.get(prefix, "") + local
 
 
+NAMES = {".ttl": "turtle", ".nq": "N-Quads", ".jsonld": "JSON-LD", ".trig": "trig"}
+"""What the formats of files are called."""
+
+
 def parse_file(path: Path) -> list[ox.Quad]:
     """Return the quads of a file of Turtle, TriG, N-Quads or JSON-LD, by its suffix.
 
@@ -685,7 +697,7 @@ def parse_file(path: Path) -> list[ox.Quad]:
     except OSError as exc:
         raise ParseError(f"{path}: the file cannot be read: {exc.strerror}.") from exc
     except SyntaxError as exc:
-        raise ParseError(f"{path}:{exc.lineno or 1}: this is not {path.suffix[1:].replace('ttl', 'turtle')}: {exc.msg}") from exc
+        raise ParseError(f"{path}:{exc.lineno or 1}: this is not {NAMES.get(path.suffix, path.suffix)}: {exc.msg}") from exc
     except ValueError as exc:
         raise ParseError(f"{path}:1: the file is not UTF-8 text: {exc}") from exc
     except MemoryError as exc:

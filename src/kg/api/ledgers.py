@@ -7,10 +7,10 @@ from typing import Any
 
 from kg.api.pages import Field, shorten_text
 from kg.api.service import Service
-from kg.api.views import bound_of, concluded_of, disputes_of, inferred_of, plain, proofs_of, search_of, things_in
+from kg.api.views import bound_of, concluded_of, disputes_of, inferred_of, plain, proofs_of, search_of, things_in, told_of
 from kg.queries import Query
 from kg.store import Value
-from kg.vocab import KG, RDFS, expand, listed
+from kg.vocab import KG, RDFS
 
 CHOICES = {
     "maker": "?fact a kg:Pledge ; kg:maker ?thing .",
@@ -90,11 +90,8 @@ def ledger_of(service: Service, query: Query, given: Mapping[str, Any], rows: Se
 
 def posts_of(service: Service, tenures: Iterable[str]) -> dict[str, str]:
     """Return the names of the offices of some tenures."""
-    found: dict[str, str] = {}
-    for some in listed(iri for id in dict.fromkeys(tenures) if (iri := expand(id))):
-        query = f"SELECT ?tenure ?label {{ VALUES ?tenure {{ {some} }} ?tenure <{KG}post>/<{RDFS}label> ?label }}"
-        found |= {str(tenure): str(label) for tenure, label in service.graph.store.select(query)}
-    return found
+    query = f"SELECT ?tenure ?label {{ VALUES ?tenure {{ $THINGS }} ?tenure <{KG}post>/<{RDFS}label> ?label }}"
+    return {str(row["tenure"]): str(row["label"]) for row in told_of(service, tenures, query)}
 
 
 def bars_of(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 from urllib.parse import urlencode
@@ -131,13 +131,23 @@ def shown_passage(passage: Passage, service: Service) -> dict[str, Any]:
     return passage_of({**row, "sha256": None}, service)
 
 
+def told_of(service: Service, ids: Iterable[str], query: str) -> Iterator[Record]:
+    """Yield the rows of a query about some things, in as many pieces as it takes.
+
+    Args:
+        service: What is asked.
+        ids: Short forms; each counts once, and what is none is left out.
+        query: A SELECT query in which `$THINGS` stands for the things, as rows of `VALUES`.
+    """
+    for some in listed(iri for id in dict.fromkeys(ids) if (iri := expand(id))):
+        yield from service.graph.store.select(query.replace("$THINGS", some)).to_dicts()
+
+
 def inferred_of(service: Service, ids: Iterable[str]) -> dict[str, set[str]]:
     """Return which properties of some facts and values the archivist concluded, where the source does not state them."""
     found: dict[str, set[str]] = {}
-    for some in listed(iri for id in dict.fromkeys(ids) if (iri := expand(id))):
-        query = f"SELECT ?fact ?property WHERE {{ VALUES ?fact {{ {some} }} ?fact <{KG}inferred> ?property }}"
-        for fact, property in service.graph.store.select(query):
-            found.setdefault(str(fact), set()).add(str(property))
+    for row in told_of(service, ids, f"SELECT ?fact ?property WHERE {{ VALUES ?fact {{ $THINGS }} ?fact <{KG}inferred> ?property }}"):
+        found.setdefault(str(row["fact"]), set()).add(str(row["property"]))
     return found
 
 
@@ -344,35 +354,34 @@ PROMISED = (
 def bound_of(service: Service, pledges: Iterable[str]) -> dict[str, dict[str, list[tuple[str, str]]]]:
     """Return all who are bound by some pledges, and all to whom, with their labels; a row of the question has one of each."""
     found: dict[str, dict[str, list[tuple[str, str]]]] = {}
-    for some in listed(iri for id in pledges if (iri := expand(id))):
-        query = f"""
-        PREFIX kg: <{KG}> PREFIX rdfs: <{RDFS}>
-        SELECT DISTINCT ?pledge ?role ?thing ?label
-        WHERE {{
-          VALUES ?pledge {{ {some} }}
-          VALUES ?role {{ kg:maker kg:beneficiary }}
-          ?pledge ?role ?thing
-          OPTIONAL {{ ?thing rdfs:label ?label }}
-        }} ORDER BY ?pledge ?role ?thing"""
-        for pledge, role, thing, label in service.graph.store.select(query):
-            found.setdefault(str(pledge), {}).setdefault(str(role)[3:], []).append((str(thing), str(label or thing)))
+    query = f"""
+    PREFIX kg: <{KG}> PREFIX rdfs: <{RDFS}>
+    SELECT DISTINCT ?pledge ?role ?thing ?label
+    WHERE {{
+      VALUES ?pledge {{ $THINGS }}
+      VALUES ?role {{ kg:maker kg:beneficiary }}
+      ?pledge ?role ?thing
+      OPTIONAL {{ ?thing rdfs:label ?label }}
+    }} ORDER BY ?pledge ?role ?thing"""
+    for row in told_of(service, pledges, query):
+        roles = found.setdefault(str(row["pledge"]), {})
+        roles.setdefault(str(row["role"])[3:], []).append((str(row["thing"]), str(row["label"] or row["thing"])))
     return found
 
 
 def disputes_of(service: Service, ids: Iterable[str]) -> dict[str, list[tuple[str, str]]]:
     """Return the conflicts about some facts or about their values, each with its label."""
     found: dict[str, list[tuple[str, str]]] = {}
-    for some in listed(iri for id in dict.fromkeys(ids) if (iri := expand(id))):
-        query = f"""
-        PREFIX kg: <{KG}> PREFIX rdfs: <{RDFS}>
-        SELECT DISTINCT ?node ?conflict ?label
-        WHERE {{
-          VALUES ?node {{ {some} }}
-          {{ ?conflict kg:between ?node }} UNION {{ ?value kg:of ?node . ?conflict kg:between ?value }}
-          ?conflict rdfs:label ?label
-        }} ORDER BY ?node ?conflict"""
-        for node, conflict, label in service.graph.store.select(query):
-            found.setdefault(str(node), []).append((str(conflict), str(label)))
+    query = f"""
+    PREFIX kg: <{KG}> PREFIX rdfs: <{RDFS}>
+    SELECT DISTINCT ?node ?conflict ?label
+    WHERE {{
+      VALUES ?node {{ $THINGS }}
+      {{ ?conflict kg:between ?node }} UNION {{ ?value kg:of ?node . ?conflict kg:between ?value }}
+      ?conflict rdfs:label ?label
+    }} ORDER BY ?node ?conflict"""
+    for row in told_of(service, ids, query):
+        found.setdefault(str(row["node"]), []).append((str(row["conflict"]), str(row["label"])))
     return found
 
 
@@ -480,20 +489,19 @@ def plain(row: Mapping[str, Value]) -> dict[str, Any]:
 def proofs_of(service: Service, ids: Iterable[str]) -> dict[str, list[dict[str, Any]]]:
     """Return the passages that facts and values cite."""
     found: dict[str, list[dict[str, Any]]] = {}
-    for some in listed(iri for id in dict.fromkeys(ids) if (iri := expand(id))):
-        query = f"""
-        PREFIX kg: <{KG}>
-        SELECT ?node ?source ?start ?end ?form ?starts_with ?ends_with ?address ?sha256 ?passage
-        WHERE {{
-          VALUES ?node {{ {some} }}
-          ?node kg:cites ?passage . ?passage kg:source ?source ; kg:start ?start ; kg:end ?end ; kg:sha256 ?sha256
-          OPTIONAL {{ ?passage kg:form ?form }}
-          OPTIONAL {{ ?passage kg:startsWith ?starts_with }}
-          OPTIONAL {{ ?passage kg:endsWith ?ends_with }}
-          OPTIONAL {{ ?source kg:address ?address }}
-        }} ORDER BY ?node ?start ?end"""
-        for row in service.graph.store.select(query).to_dicts():
-            found.setdefault(str(row["node"]), []).append(passage_of(row, service))
+    query = f"""
+    PREFIX kg: <{KG}>
+    SELECT ?node ?source ?start ?end ?form ?starts_with ?ends_with ?address ?sha256 ?passage
+    WHERE {{
+      VALUES ?node {{ $THINGS }}
+      ?node kg:cites ?passage . ?passage kg:source ?source ; kg:start ?start ; kg:end ?end ; kg:sha256 ?sha256
+      OPTIONAL {{ ?passage kg:form ?form }}
+      OPTIONAL {{ ?passage kg:startsWith ?starts_with }}
+      OPTIONAL {{ ?passage kg:endsWith ?ends_with }}
+      OPTIONAL {{ ?source kg:address ?address }}
+    }} ORDER BY ?node ?start ?end"""
+    for row in told_of(service, ids, query):
+        found.setdefault(str(row["node"]), []).append(passage_of(row, service))
     return found
 
 
