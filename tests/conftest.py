@@ -26,9 +26,18 @@ from fastapi import FastAPI
 from hypothesis import settings
 from playwright.sync_api import Browser, sync_playwright
 
+from kg.compiler import build_for_now
+from kg.snapshots import Snapshot
+
 # How long an example takes depends on what else the machine does.
 settings.register_profile("kg", deadline=None)
 settings.load_profile("kg")
+
+
+def compiled(graph: Path, *, sensitive: bool = False) -> Snapshot:
+    """Build a graph in a folder that is gone when it is in memory."""
+    return build_for_now(graph, sensitive=sensitive)
+
 
 BASE = Path(__file__).parent / "breaches" / "base"
 TEXTS = Path(__file__).parent / "breaches" / "texts"

@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import pyoxigraph as ox
 import pytest
@@ -19,11 +18,10 @@ import rdflib
 import yaml
 
 import kg
-from kg import build
+from conftest import compiled
 from kg.queries import HINT_LINE, VALUES_LINE, Param, Query, get_query, query_names, read_query
 from kg.resources import shipped
-from kg.snapshots import Snapshot
-from kg.store import Embedded, to_lines
+from kg.store import to_data
 from kg.vocab import KG, shorten
 
 TESTS = Path(__file__).parent
@@ -68,10 +66,10 @@ def _cell(type: str, value: object) -> str | Decimal | None:
     return shorten(str(value)) if type in ("iri", "code", "term") else str(value)
 
 
-def _open(lines: list[str], manifest: dict[str, Any]) -> Engines:
+def _open(graph: kg.Graph) -> Engines:
     dataset = rdflib.Dataset(default_union=True)
-    dataset.parse(data="".join(lines), format="nquads")
-    return Engines(kg.Graph(Snapshot(manifest, lambda: Embedded.from_lines(lines))), dataset)
+    dataset.parse(data=to_data(graph.embedded.engine), format="nquads")
+    return Engines(graph, dataset)
 
 
 @pytest.fixture(scope="session")
@@ -80,15 +78,14 @@ def open_built() -> Callable[[Path], Engines]:
 
     @cache
     def open_folder(folder: Path) -> Engines:
-        return _open(*build.build(folder))
+        return _open(kg.Graph(compiled(folder)))
 
     return open_folder
 
 
 @pytest.fixture(scope="session")
 def shipped_graph() -> Engines:
-    graph = kg.open()
-    return _open(to_lines(graph.embedded.engine), graph.snapshot.manifest)
+    return _open(kg.open())
 
 
 def _case_id(folder: Path) -> str:

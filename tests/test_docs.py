@@ -24,6 +24,7 @@ from rdflib import OWL, RDF, RDFS
 from rdflib.term import Node
 
 import kg
+from conftest import compiled
 from kg import build
 from kg.cli import app
 from kg.network import read_network
@@ -31,7 +32,6 @@ from kg.proof import changed_passages, spans_of, texts_by_source
 from kg.queries import get_query, query_names
 from kg.resources import shipped
 from kg.sources import read_document
-from kg.store import Embedded
 from kg.vocab import CODE, EDTF, ID, KG, PREFIXES, XSD
 
 ROOT = Path(__file__).parents[1]
@@ -264,8 +264,7 @@ def test_the_worked_example_holds_and_gives_what_is_said_of_it(tmp_path: Path) -
     assert build.check(stated) == []
     assert len(texts) == 1
     assert changed_passages(spans_of(store), texts) == []
-    lines, _ = build.build(tmp_path)
-    rows = Embedded.from_lines(lines).select("SELECT ?node ?property ?value { ?node ?property ?value }")
+    rows = compiled(tmp_path).store.select("SELECT ?node ?property ?value { ?node ?property ?value }")
     derived = {(str(node), str(term)): value for node, term, value in rows}
     name = "valley-herald-harvest-fair-support"
     assert (derived[f"money:{name}", "kg:low"], derived[f"money:{name}", "kg:high"]) == (0, 20_000)

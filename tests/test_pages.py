@@ -17,7 +17,7 @@ from starlette.testclient import TestClient
 
 import kg
 from conftest import TEXTS, served
-from kg import build, snapshots
+from kg import compiler
 from kg.api import Limits, create_app
 from kg.api.ledgers import bars_of
 from kg.api.pages import shorten_text
@@ -637,8 +637,7 @@ def test_a_trust_to_which_nothing_is_promised_says_so(client: TestClient) -> Non
 
 def test_the_page_of_the_snapshot_needs_its_files_no_more(tmp_path: Path) -> None:
     folder = tmp_path / "out"
-    done = build.build(Path(__file__).parent / "graphs" / "quiet")
-    snapshots.write(*done, folder)
+    compiler.build(Path(__file__).parent / "graphs" / "quiet", folder)
     with TestClient(create_app(str(folder), limits=Limits(workers=1)), raise_server_exceptions=False) as client:
         client.get("/", headers=ACCEPT)
         shutil.rmtree(folder)

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kg.errors import DataError, ParseError, QueryError
-from kg.store import Embedded, Rows, Triples, parse_file, refuse_service, to_lines, to_rdflib
+from kg.store import Embedded, Rows, Triples, parse_file, refuse_service, to_data, to_rdflib
 
 HOST = "<http://127.0.0.1:9/>"
 CALL = f"SERVICE {HOST} {{ ?s ?p ?o }}"
@@ -89,9 +89,9 @@ QUADS = st.builds(_quad, IRIS, IRIS, IRIS.map(ox.NamedNode) | LITERALS)
 
 @given(st.lists(QUADS))
 def test_lines_do_not_depend_on_order_or_repetition_and_read_back(quads: list[ox.Quad]) -> None:
-    lines = to_lines(quads)
-    assert to_lines([*reversed(quads), *quads]) == lines
-    assert set(Embedded.from_lines(lines).engine) == set(quads)
+    data = to_data(quads)
+    assert to_data([*reversed(quads), *quads]) == data
+    assert set(Embedded.from_chunks([data]).engine) == set(quads)
 
 
 @given(st.lists(QUADS))

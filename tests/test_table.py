@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import kg
-from kg import build, snapshots
+from kg import compiler, snapshots
 from kg.names import Name, search
 from kg.network import read_network
 from kg.projection import name_rows, read_projection
@@ -22,7 +22,7 @@ BASE = Path(__file__).parent / "breaches" / "base"
 
 @pytest.fixture
 def snapshot(tmp_path: Path) -> Path:
-    snapshots.write(*build.build(BASE), tmp_path)
+    compiler.build(BASE, tmp_path)
     return tmp_path
 
 
@@ -92,7 +92,7 @@ def test_a_damage_that_is_met_while_reading_is_told(snapshot: Path) -> None:
 
 
 def test_what_a_killed_process_left_is_cleared_away(snapshot: Path) -> None:
-    folder = next(snapshot.glob("*/quads.nq")).parent
+    folder = next(snapshot.glob("*/manifest.json")).parent
     old, new = folder / ".table-x.sqlite.1-1", folder / ".table-x.sqlite.2-2"
     for path in (old, new):
         path.write_bytes(b"half")

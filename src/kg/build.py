@@ -1,22 +1,20 @@
-"""From text files to an immutable snapshot: parse, check, derive, write."""
+"""From text files to a graph: parse, check, derive."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from hashlib import sha256
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 import pyoxigraph as ox
 
-from kg.checks import Finding, check_rules, check_shapes, find_lines, place_of
+from kg.checks import Finding, Lines, check_rules, check_shapes, find_lines, place_of, read_head
 from kg.dates import to_bounds, to_words
-from kg.errors import CallError, CheckError, DataError, ParseError
-from kg.resources import release, shipped
-from kg.snapshots import FORMAT, Snapshot, open_snapshot, prune, read_manifest, write
-from kg.store import DATASETS, Embedded, parse_file, to_lines
+from kg.errors import CallError, DataError, ParseError
+from kg.resources import shipped
+from kg.store import DATASETS, Embedded, parse_file
 from kg.vocab import DERIVED_GRAPH, ENTITIES_GRAPH, EXPORT_GRAPH, KG, ONTOLOGY_GRAPH, OWL, RDF, RDFS, XSD, shorten
 
 
@@ -32,7 +30,7 @@ class Stated:
 
     ontology: tuple[ox.Quad, ...]
     data: tuple[ox.Quad, ...]
-    lines: dict[str, dict[str, int]]
+    lines: Lines
 
     def to_store(self) -> Embedded:
         """Return a store of all that is stated."""
@@ -47,30 +45,57 @@ def read(graph: Path) -> Stated:
     Raises:
         ParseError: The folder holds no graph, or a file is not what its suffix says.
     """
-    ontology = [_in_graph(quad, ONTOLOGY_GRAPH) for name in ("kg.ttl", "schemes.ttl") for quad in parse_file(shipped("ontology") / name)]
     data: list[ox.Quad] = []
     lines: dict[str, dict[str, int]] = {}
-    for path in _graph_files(graph):
-        quads = parse_file(path)
-        if path == graph:
-            quads = [quad for quad in quads if not str(quad.graph_name).strip("<>").startswith(COMPUTED)]
-            if not quads:
-                raise ParseError(f"{path}:1: the file holds nothing that a source states. Name a file of kg export.")
-            data += quads
-        else:
-            data += [_in_graph(quad, ENTITIES_GRAPH) for quad in quads] if path.suffix == ".ttl" else _named(quads, path)
-        described = {shorten(str(quad.subject).strip("<>")) for quad in quads if quad.predicate.value == RDF + "type"}
-        for node, (file, line) in find_lines(path, path.read_text("utf-8")).items():
-            others = lines.get(node, {})
-            lines[node] = {file: line} | others if node in described else others | {file: line}
-    return Stated(tuple(ontology), tuple(data), lines)
+    for path in graph_files(graph):
+        quads = read_file(path, is_dataset=path == graph)
+        data += quads
+        locate(path, quads, lines)
+    return Stated(read_ontology(), tuple(data), lines)
+
+
+def read_ontology() -> tuple[ox.Quad, ...]:
+    """Return the quads of the vocabulary and the code lists."""
+    return tuple(_in_graph(quad, ONTOLOGY_GRAPH) for name in ("kg.ttl", "schemes.ttl") for quad in parse_file(shipped("ontology") / name))
+
+
+def read_file(path: Path, *, is_dataset: bool = False) -> list[ox.Quad]:
+    """Return what a file of a graph states.
+
+    Args:
+        path: Turtle of entities, TriG of one source, or a whole dataset.
+        is_dataset: Whether it holds a whole graph, as `kg export` writes it; then what was computed is left out.
+
+    Raises:
+        ParseError: The file is not what its suffix says, or has quads outside the graph that it is for.
+    """
+    quads = parse_file(path)
+    if not is_dataset:
+        return [_in_graph(quad, ENTITIES_GRAPH) for quad in quads] if path.suffix == ".ttl" else _named(quads, path)
+    stated = [quad for quad in quads if not str(quad.graph_name).strip("<>").startswith(COMPUTED)]
+    if not stated:
+        raise ParseError(f"{path}:1: the file holds nothing that a source states. Name a file of kg export.")
+    return stated
+
+
+def locate(path: Path, quads: Iterable[ox.Quad], lines: dict[str, dict[str, int]]) -> None:
+    """Add to `lines` where a file describes its nodes; the file that gives the class of a node comes first."""
+    described = {shorten(str(quad.subject).strip("<>")) for quad in quads if quad.predicate.value == RDF + "type"}
+    for node, (file, line) in find_lines(path, path.read_text("utf-8")).items():
+        others = lines.get(node, {})
+        lines[node] = {file: line} | others if node in described else others | {file: line}
 
 
 COMPUTED = (ONTOLOGY_GRAPH, DERIVED_GRAPH, EXPORT_GRAPH)
 """What the names of the graphs begin with that an export holds beside what is stated."""
 
 
-def _graph_files(graph: Path) -> list[Path]:
+def graph_files(graph: Path) -> list[Path]:
+    """Return the files of a graph, in their order.
+
+    Raises:
+        ParseError, CallError: There are none.
+    """
     if graph.is_file() and graph.suffix[1:] in DATASETS:
         return [graph]
     if graph.is_file():
@@ -112,21 +137,27 @@ def _named(quads: list[ox.Quad], path: Path) -> list[ox.Quad]:
     return quads
 
 
-def check(stated: Stated) -> list[Finding]:
-    """Return every breach of the shapes and rules, in the order of file and line."""
-    findings = check_shapes(stated.data, stated.lines)
+def check(stated: Stated, shaped: Sequence[ox.Quad] | None = None) -> list[Finding]:
+    """Return every breach of the shapes and rules, in the order of file and line.
+
+    Args:
+        stated: What is stated.
+        shaped: The quads that are checked against the shapes and for their dates; without them, all that is stated.
+    """
+    wanted = stated.data if shaped is None else shaped
+    findings = check_shapes(wanted, stated.lines)
     findings += check_rules(stated.to_store(), stated.lines)
-    return sorted({*findings, *_bad_dates(stated)})
+    return sorted({*findings, *_bad_dates(wanted, stated.lines)})
 
 
-def _bad_dates(stated: Stated) -> Iterator[Finding]:
-    for quad in stated.data:
+def _bad_dates(quads: Iterable[ox.Quad], lines: Lines) -> Iterator[Finding]:
+    for quad in quads:
         if quad.predicate.value == KG + "edtf" and isinstance(quad.object, ox.Literal):
             try:
                 to_bounds(quad.object.value)
             except DataError as exc:
                 node = shorten(str(quad.subject).strip("<>"))
-                yield Finding(*place_of(node, stated.lines), node, "edtf", str(exc))
+                yield Finding(*place_of(node, lines), node, "edtf", str(exc))
 
 
 def without_sensitive(stated: Stated) -> Stated:
@@ -134,40 +165,102 @@ def without_sensitive(stated: Stated) -> Stated:
 
     An entity or passage that none but these facts name goes with them, and so do its names, dates and identifiers.
     """
+    return without(stated, find_sensitive(stated))
+
+
+def find_sensitive(stated: Stated, named_elsewhere: Collection[str] = ()) -> frozenset[str]:
+    """Return the IRIs that a snapshot without the sensitive facts leaves out.
+
+    Args:
+        stated: What is stated, or as much of it as has to do with a sensitive fact.
+        named_elsewhere: IRIs that the rest names, otherwise than by belonging to them.
+    """
     query = (shipped("sparql") / "derive" / "sensitive.rq").read_text("utf-8")
     left_out: set[Any] = {row[0] for row in stated.to_store().terms(query)}
     described = {quad.subject for quad in stated.data}
-    while orphans := _orphans(stated.data, left_out) & described - left_out:
+    kept = {ox.NamedNode(iri) for iri in named_elsewhere}
+    while orphans := _orphans(stated.data, left_out, kept) & described - left_out:
         left_out |= orphans
-    return replace(stated, data=tuple(q for q in stated.data if q.subject not in left_out and q.object not in left_out))
+    return frozenset(term.value for term in left_out)
 
 
-def _orphans(data: Iterable[ox.Quad], left_out: set[Any]) -> set[Any]:
+def without(stated: Stated, left_out: Collection[str]) -> Stated:
+    """Return what is stated without the triples that lead from or to some nodes."""
+    gone = {ox.NamedNode(iri) for iri in left_out}
+    return replace(stated, data=tuple(q for q in stated.data if q.subject not in gone and q.object not in gone)) if gone else stated
+
+
+def _orphans(data: Iterable[ox.Quad], left_out: set[Any], kept_elsewhere: Collection[Any]) -> set[Any]:
     """Return what only left-out nodes name, and what belongs to a left-out node."""
-    named, kept, owned = set(), set(), set()
+    named, kept, owned = set(), set(kept_elsewhere), set()
     for quad in data:
         if quad.predicate.value == KG + "of" and quad.object in left_out:
             owned.add(quad.subject)
         elif quad.subject in left_out:
             named.add(quad.object)
-        elif quad.predicate.value not in (KG + "of", OWL + "differentFrom"):
+        elif quad.predicate.value not in BELONGING:
             kept.add(quad.object)
     return (named - kept) | owned
+
+
+BELONGING = (KG + "of", OWL + "differentFrom")
+"""What names a thing without saying anything of it that would keep it."""
+
+
+class Scope(StrEnum):
+    """How far a derivation looks: it says so in the head of its query.
+
+    What belongs to one source follows from that source, the entities it names and the ontology. So does what is `common`,
+    which several sources may give and which lies in the common graph. `entities` and `sources` need all of these.
+    """
+
+    source = "source"
+    common = "common"
+    entities = "entities"
+    sources = "sources"
 
 
 def derive(stated: Stated) -> Embedded:
     """Return a store of what is stated and all that follows from it.
 
     The queries of `sparql/derive/` run in the order of their names. A row with a source goes to the derived graph of
-    that source, one without to the common one. A triple that is stated is not derived again.
+    that source, or to the common one if the scope of the query says so; one without to the common one. A triple that is
+    stated is not derived again.
     """
     store = stated.to_store()
     known = {(quad.subject, quad.predicate, quad.object) for quad in stated.data}
-    for rows in (_date_bounds(store), _value_labels(store)):
-        store.extend(list(_derived(rows, known)))
-    for path in sorted((shipped("sparql") / "derive").glob("[0-9]*.rq")):
-        store.extend(list(_derived(_rows(store, path.read_text("utf-8")), known)))
+    derive_into(store, known, *Scope)
     return store
+
+
+def derive_into(store: Embedded, known: set[tuple[Any, Any, Any]], *scopes: Scope) -> list[tuple[str | None, ox.Quad]]:
+    """Derive what some scopes say and add it to a store.
+
+    Args:
+        store: What is stated, as much as the scopes need.
+        known: The triples that are stated; what is derived is added.
+        scopes: Which derivations run.
+
+    Returns:
+        Every new quad with the IRI of the source that it follows from, or None if it takes several.
+    """
+    found: list[tuple[str | None, ox.Quad]] = []
+    for scope, rows in _derivations(store, scopes):
+        new = list(_derived(rows, known, is_common=scope == Scope.common))
+        store.extend(quad for _, quad in new)
+        found += new
+    return found
+
+
+def _derivations(store: Embedded, scopes: Collection[Scope]) -> Iterator[tuple[Scope, list[Row]]]:
+    if Scope.source in scopes:
+        yield Scope.source, _date_bounds(store)
+        yield Scope.source, _value_labels(store)
+    for path in sorted((shipped("sparql") / "derive").glob("[0-9]*.rq")):
+        query = path.read_text("utf-8")
+        scope = Scope(read_head(query)["scope"])
+        if scope in scopes:
+            yield scope, _rows(store, query)
 
 
 Row = tuple[Any, Any, Any, Any]
@@ -179,14 +272,24 @@ def _rows(store: Embedded, query: str) -> list[Row]:
     return [row if len(row) == 4 else (None, *row) for row in rows]  # type: ignore[misc]  # three columns or four
 
 
-def _derived(rows: Iterable[Row], known: set[tuple[Any, Any, Any]]) -> Iterator[ox.Quad]:
+def _derived(rows: Iterable[Row], known: set[tuple[Any, Any, Any]], *, is_common: bool) -> Iterator[tuple[str | None, ox.Quad]]:
     for source, subject, predicate, value in rows:
         if subject is None or predicate is None or value is None:
             raise DataError(f"Something cannot be derived of {subject}: {predicate} has no value. A figure of it may be too large.")
         if (subject, predicate, value) not in known:
             known.add((subject, predicate, value))
-            name = f"{DERIVED_GRAPH}/{source.value.rpartition('/')[2]}" if source else DERIVED_GRAPH
-            yield ox.Quad(subject, predicate, value, ox.NamedNode(name))
+            name = derived_graph(source.value) if source and not is_common else DERIVED_GRAPH
+            yield source.value if source else None, ox.Quad(subject, predicate, value, ox.NamedNode(name))
+
+
+def derived_graph(source: str) -> str:
+    """Return the IRI of the graph of what follows from a source.
+
+    Example:
+        >>> derived_graph("https://w3id.org/kg-commitments/id/source/gazette")
+        'https://w3id.org/kg-commitments/graph/derived/gazette'
+    """
+    return f"{DERIVED_GRAPH}/{source.rpartition('/')[2]}"
 
 
 def _date_bounds(store: Embedded) -> list[Row]:
@@ -241,88 +344,3 @@ def to_label(amount: str, unit: str, qualifier: str, basis: str, words: str) -> 
     before = "" if qualifier == "Exactly" else qualifier.lower() + " "
     after = {"Each": " each", "Total": " in total", "Not stated": ", basis not stated"}.get(basis, "")
     return before + figure + after
-
-
-def build(graph: Path, *, sensitive: bool = False) -> tuple[list[str], dict[str, Any]]:
-    """Compile a graph: parse, check, derive.
-
-    Args:
-        graph: Folder of the Turtle and TriG files.
-        sensitive: Keep the facts that are marked sensitive.
-
-    Returns:
-        The sorted lines of N-Quads, and the manifest.
-
-    Raises:
-        ParseError: A file cannot be read.
-        CheckError: The data breaks a rule; the error carries every finding.
-    """
-    inputs = digest_inputs(graph, sensitive=sensitive)
-    stated = read(graph)
-    if findings := check(stated):
-        raise CheckError(tuple(findings))
-    store = derive(stated if sensitive else without_sensitive(stated))
-    lines = to_lines(store.engine)
-    manifest = {
-        "format": FORMAT,
-        "version": release(),
-        "inputs": inputs,
-        "sensitive": sensitive,
-        "sha256": sha256("".join(lines).encode()).hexdigest(),
-        "quads": len(lines),
-        "classes": store.count_classes(),
-    }
-    return lines, manifest
-
-
-def digest_inputs(graph: Path, *, sensitive: bool) -> str:
-    """Return a digest of all that a snapshot depends on: data, ontology, derivations and their code, version and option."""
-    total = sha256(f"{FORMAT} {release()} {sensitive}".encode())
-    own = [*shipped("ontology").glob("*.ttl"), *(shipped("sparql") / "derive").glob("*.rq"), *(shipped("sparql") / "checks").glob("*.rq")]
-    own += [Path(__file__), Path(__file__).with_name("dates.py")]
-    for path in [*sorted(own), *_graph_files(graph)]:
-        try:
-            total.update(path.name.encode() + sha256(path.read_bytes()).digest())
-        except OSError as exc:
-            raise ParseError(f"{path}: the file cannot be read: {exc.strerror}.") from exc
-    return total.hexdigest()
-
-
-def cache_folder(graph: Path) -> Path:
-    """Return the folder of the user's cache where the snapshots of a graph are kept."""
-    from platformdirs import user_cache_path
-
-    cache: Path = user_cache_path("kg-commitments")
-    return cache / sha256(str(graph.resolve()).encode()).hexdigest()[:16]
-
-
-def open_graph(graph: Path, *, sensitive: bool = False) -> Snapshot:
-    """Open a graph as its files are now, building it first if they have changed since the last time.
-
-    If they do not hold, the last good snapshot answers, and its note says so. With sensitive facts the graph is built in
-    memory and kept nowhere.
-
-    Raises:
-        ParseError, CheckError: The files do not hold and there is no earlier snapshot.
-    """
-    if sensitive:
-        lines, fresh = build(graph, sensitive=True)
-        return Snapshot(fresh, lambda: Embedded.from_lines(lines))
-    folder = cache_folder(graph) / "plain"
-    manifest = read_manifest(folder)
-    try:
-        if manifest and manifest["inputs"] == digest_inputs(graph, sensitive=False):
-            with suppress(DataError):  # a damaged cache is built again
-                return open_snapshot(folder)
-        lines, fresh = build(graph)
-    except (ParseError, CheckError):
-        if manifest is None:
-            raise
-        note = f"The graph {str(graph)!r} does not hold; this is the answer of the last good snapshot. kg check says what is wrong."
-        return replace(open_snapshot(folder), note=note)
-    try:
-        write(lines, fresh, folder)
-    except DataError as exc:
-        return Snapshot(fresh, lambda: Embedded.from_lines(lines), note=f"{exc} The graph was built in memory, for this call only.")
-    prune(folder, {fresh["sha256"], (manifest or fresh)["sha256"]})
-    return open_snapshot(folder)

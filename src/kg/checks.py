@@ -45,13 +45,16 @@ Lines = Mapping[str, Mapping[str, int]]
 class Rule:
     """A rule of the data: a query whose rows are its breaches.
 
-    Its columns are `node`, `detail` and, where the node is described in several files, the `source` that errs.
+    Its columns are `node`, `detail` and, where the node is described in several files, the `source` that errs. It looks at
+    what one source says, at the entities that this one names and at the nodes that it leads to; a rule that follows steps
+    through any number of sources says so with `scope: sources` in its head.
     """
 
     name: str
     rule: str
     remedy: str
     query: str
+    is_across: bool
 
 
 def read_rules() -> list[Rule]:
@@ -59,21 +62,34 @@ def read_rules() -> list[Rule]:
     rules = []
     for path in sorted((shipped("sparql") / "checks").glob("*.rq")):
         text = path.read_text("utf-8")
-        header = yaml.safe_load("\n".join(line[3:] for line in text.splitlines() if line.startswith("#+ ")))
-        rules.append(Rule(path.stem, header["rule"], header["remedy"], text))
+        head = read_head(text)
+        rules.append(Rule(path.stem, head["rule"], head["remedy"], text, head.get("scope") == "sources"))
     return rules
 
 
-def check_rules(store: Embedded, lines: Lines) -> list[Finding]:
+def read_head(query: str) -> dict[str, str]:
+    r"""Return what the lines that begin with `#+` say of a query.
+
+    Example:
+        >>> read_head("#+ scope: source\nSELECT ?x WHERE {}")
+        {'scope': 'source'}
+    """
+    head: dict[str, str] = yaml.safe_load("\n".join(line[3:] for line in query.splitlines() if line.startswith("#+ ")))
+    return head
+
+
+def check_rules(store: Embedded, lines: Lines, *, is_across: bool = False) -> list[Finding]:
     """Return every breach of a rule.
 
     Args:
         store: What is stated: ontology, entities and sources.
         lines: Where each node is described.
+        is_across: Ask only the rules that look across sources, of a store of what these need.
     """
     return [
         _finding(str(row["node"]), rule.name, f"{rule.rule} {_shorten_all(str(row['detail']))}. {rule.remedy}", lines, row.get("source"))
         for rule in read_rules()
+        if rule.is_across or not is_across
         for row in store.select(rule.query).to_dicts()
     ]
 

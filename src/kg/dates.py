@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cache
@@ -51,6 +52,10 @@ def to_bounds(edtf: str) -> Bounds:
     return bounds
 
 
+_DAY = re.compile(r"\d{4}-\d\d-\d\d")
+"""A plain day, which most dates are, and which needs no parser of EDTF."""
+
+
 def _side(text: str) -> Bounds:
     """An empty side of an interval is unknown, two dots are open; neither bounds anything."""
     return Bounds(None, None) if text in ("", "..") else _point(text)
@@ -59,6 +64,9 @@ def _side(text: str) -> Bounds:
 def _point(text: str) -> Bounds:
     from edtf import EDTFParseException, parse_edtf
 
+    if _DAY.fullmatch(text):
+        with suppress(ValueError):  # a day that there is not is told apart below
+            return Bounds(date.fromisoformat(text), date.fromisoformat(text))
     try:
         parsed = parse_edtf(text)
     except EDTFParseException as exc:

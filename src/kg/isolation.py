@@ -30,6 +30,7 @@ from threading import Condition, Lock, Thread
 from typing import Any
 
 from kg.errors import BusyError, KGError, LimitError, NotAcceptableError, QueryError, TooLargeError, UnavailableError
+from kg.snapshots import load
 from kg.store import Embedded, Question
 
 HEAD = struct.Struct("!II")
@@ -186,7 +187,8 @@ def serve() -> None:
         head, _ = _receive(control)
         limits = Limits(**head["limits"])
         try:
-            store = Embedded.from_file(Path(head["path"]))
+            path = Path(head["path"])
+            store = load(path) if path.is_dir() else Embedded.from_file(path)
         except KGError as exc:
             return _send(control, {"error": str(exc)})
         _send(control, {"ready": True})
@@ -253,7 +255,7 @@ class Pool:
     Args:
         store: What is asked.
         limits: What a query may use.
-        path: A file of N-Quads with the content of the store; without it, one is written and removed again.
+        path: A snapshot, or a file of N-Quads, with the content of the store; without it, one is written and removed again.
 
     Example:
         >>> import kg

@@ -21,7 +21,7 @@ from typing import IO, TYPE_CHECKING
 
 import yaml
 
-from kg.build import open_graph
+from kg.compiler import open_graph
 from kg.errors import SEARCH, CallError, DataError, NotFoundError
 from kg.names import Match
 from kg.projection import read_projection
@@ -182,7 +182,8 @@ class Graph:
         """Write the whole graph as one file, from which `kg build` makes the same snapshot again.
 
         A graph of its own, `…/graph/export`, describes the file as a dataset: its licence, the day on which the snapshot was
-        made, how many quads it has, and its digest, which is the SHA-256 of the sorted lines of N-Quads of all other graphs.
+        made, how many quads it has, and its digest. That is the SHA-256 of the list of all other graphs in the order of their
+        names: for each a line with the SHA-256 of its sorted lines of N-Quads, their number and its name, with tabs between.
 
         Args:
             out: Where to write to.

@@ -1,8 +1,9 @@
 """Immutable snapshots on disk.
 
-A snapshot is a folder named by the digest of its content, with `quads.nq` (sorted N-Quads), `manifest.json` and the tables
-of the projections that were asked for. The folder above it holds the file `CURRENT`, which names the snapshot in force and
-is replaced in one step, so a build that fails or is killed leaves the previous snapshot whole.
+A snapshot is a folder named by the digest of its content: `parts.tsv` lists its named graphs with the digest of each,
+`manifest.json` has digests and counts, and beside them are the tables of the projections that were asked for and the state
+for the next build. The folder above it holds the parts, which snapshots share, and the file `CURRENT`, which names the
+snapshot in force and is replaced in one step, so a build that fails or is killed leaves the previous snapshot whole.
 """
 
 from __future__ import annotations
@@ -12,8 +13,8 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from functools import cached_property
@@ -21,21 +22,28 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+import orjson
+
 from kg.errors import CallError, DataError
+from kg.parts import Part, freshen, read_listing, read_part, read_parts, to_listing
 from kg.projection import Projection, read_projection
 from kg.store import Embedded, Store
 from kg.table import Table
 from kg.tablefile import write_table
+from kg.units import Unit
 
-FORMAT = 2
+FORMAT = 3
 """Version of the layout of a snapshot."""
 
 
 MAX_TABLES = 8
 """How many tables of projections are kept beside a snapshot."""
 
+KEPT = 2
+"""How many snapshots are kept below a folder: the one in force and those before."""
+
 STALE_S = 3600
-"""After how many seconds the draft of a build that was killed is cleared away."""
+"""After how many seconds the draft of a build that was killed, or a part that no snapshot has, is cleared away."""
 
 
 @dataclass(frozen=True)
@@ -105,43 +113,163 @@ def _drop_tables(folder: Path, keep: set[Path]) -> None:
         path.unlink(missing_ok=True)
 
 
-def write(lines: list[str], manifest: dict[str, Any], out: Path) -> Path:
-    """Write a snapshot below a folder and put it in force; return its folder.
+@dataclass(frozen=True)
+class State:
+    """What a build has learnt, so that the next need not learn it again.
+
+    Args:
+        environment: Digest of all that it depended on beside the files.
+        files: Digest and graphs of each file, by its name.
+        units: What was made of each graph, by its IRI.
+    """
+
+    environment: str
+    files: Mapping[str, tuple[str, tuple[str, ...]]]
+    units: Mapping[str, Unit]
+
+
+def read_state(out: Path, environment: str) -> State:
+    """Return what the build of the snapshot in force has learnt; nothing if there is none, or if it depended on something else."""
+    nothing = State(environment, {}, {})
+    manifest = read_manifest(out)
+    if manifest is None:
+        return nothing
+    try:
+        digest, _, data = (out / manifest["folder"] / STATE).read_bytes().partition(b"\n")
+        head, *records = data.splitlines()
+        known = orjson.loads(head)
+        if sha256(data).hexdigest().encode() != digest or known["environment"] != environment:
+            return nothing
+        units = [Unit.from_record(orjson.loads(record)) for record in records]
+    except (OSError, ValueError, KeyError, TypeError):
+        return nothing
+    files = {name: (digest, tuple(graphs)) for name, (digest, graphs) in known["files"].items()}
+    return State(environment, files, {unit.graph: unit for unit in units})
+
+
+def _to_text(state: State) -> bytes:
+    head = orjson.dumps({"environment": state.environment, "files": state.files})
+    data = b"\n".join([head, *(orjson.dumps(unit.to_record()) for unit in state.units.values())])
+    return sha256(data).hexdigest().encode() + b"\n" + data
+
+
+STATE = "state.jsonl"
+LISTING = "parts.tsv"
+PARTS = "parts"
+
+
+class Writing:
+    """A snapshot that is being made in a folder beside those that are there; nothing of it is seen before it is whole.
+
+    Args:
+        out: Folder of snapshots.
+        draft: Folder of what is being made, which is gone afterwards.
+    """
+
+    def __init__(self, out: Path, draft: Path) -> None:
+        self.parts = out / PARTS
+        self._out = out
+        self._draft = draft
+        self._aside = 0
+        for name in (PARTS, "aside"):
+            (draft / name).mkdir()
+
+    def put_aside(self, data: bytes) -> Path:
+        """Keep something until the snapshot is made; return its file."""
+        self._aside += 1
+        path = self._draft / "aside" / str(self._aside)
+        path.write_bytes(data)
+        return path
+
+    def put(self, part: Part, data: bytes) -> None:
+        """Write a part."""
+        (self._draft / PARTS / part.name).write_bytes(data)
+
+    def read(self, part: Part) -> bytes:
+        """Return the lines of a part that is written, now or before.
+
+        Raises:
+            DataError: It is missing or damaged.
+        """
+        new = self._draft / PARTS
+        return read_part(new if (new / part.name).is_file() else self.parts, part)
+
+    def commit(self, manifest: dict[str, Any], parts: Sequence[Part], state: State) -> Path:
+        """Put the snapshot in force, and return its folder."""
+        name: str = manifest["sha256"][:16] + ("-sensitive" if manifest["sensitive"] else "")
+        folder = self._draft / name
+        folder.mkdir()
+        texts = {"manifest.json": json.dumps(manifest, indent=2, sort_keys=True).encode() + b"\n"}
+        texts |= {LISTING: to_listing(parts).encode(), STATE: _to_text(state)}
+        for file, data in texts.items():
+            (folder / file).write_bytes(data)
+        self.parts.mkdir(exist_ok=True)
+        for part in parts:
+            made = self._draft / PARTS / part.name
+            if made.is_file():
+                os.replace(made, self.parts / part.name)
+            else:
+                freshen(self.parts, part)
+        self._put_in_place(folder, self._out / name)
+        pointer = self._draft / "CURRENT"
+        pointer.write_text(name + "\n", "utf-8")
+        os.replace(pointer, self._out / "CURRENT")
+        return self._out / name
+
+    def _put_in_place(self, folder: Path, target: Path) -> None:
+        """Move a snapshot to its name; one that is there already has the same content, file by file, or gets it."""
+        if target.is_dir():
+            for path in folder.iterdir():
+                if _read(target / path.name) != _read(path):
+                    os.replace(path, target / path.name)
+            return
+        try:
+            folder.rename(target)
+        except OSError:
+            # Another build may have put the same content there in the meantime.
+            if not target.is_dir():
+                raise
+
+
+@contextmanager
+def write(out: Path) -> Iterator[Writing]:
+    """Make a snapshot below a folder.
 
     Raises:
         DataError: The folder cannot be written.
     """
-    name: str = manifest["sha256"][:16] + ("-sensitive" if manifest["sensitive"] else "")
     try:
         out.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".build-", dir=out) as temporary:
-            draft = Path(temporary) / name
-            draft.mkdir()
-            (draft / "quads.nq").write_text("".join(lines), "utf-8")
-            (draft / "manifest.json").write_text(json.dumps(manifest, indent=2, sort_keys=True) + "\n", "utf-8")
-            _put_in_place(draft, out / name)
-            pointer = Path(temporary) / "CURRENT"
-            pointer.write_text(name + "\n", "utf-8")
-            os.replace(pointer, out / "CURRENT")
+        with tempfile.TemporaryDirectory(prefix=".build-", dir=out, ignore_cleanup_errors=True) as draft:
+            yield Writing(out, Path(draft))
+        _clear(out)
     except OSError as exc:
-        raise DataError(f"The snapshot cannot be written to {str(out)!r}: {exc.strerror}.") from exc
-    return out / name
-
-
-def _put_in_place(draft: Path, target: Path) -> None:
-    """Move a snapshot to its name; one that is there already and whole has the same content and stays."""
-    if target.exists() and any(_read(target / name) != _read(draft / name) for name in ("quads.nq", "manifest.json")):
-        target.rename(draft.with_name("damaged"))
-    try:
-        draft.rename(target)
-    except OSError:
-        # Another build may have put the same content there in the meantime.
-        if not target.exists():
-            raise
+        raise DataError(f"The snapshot cannot be written to {str(out)!r}: {exc.strerror}. What was there is as it was.") from exc
 
 
 def _read(path: Path) -> bytes | None:
     return path.read_bytes() if path.is_file() else None
+
+
+def _clear(out: Path) -> None:
+    """Remove the drafts of builds that were killed, all but the last snapshots, and the parts that none of these has."""
+    snapshots = sorted((path.stat().st_mtime, path) for path in out.iterdir() if (path / "manifest.json").is_file())
+    current = (out / "CURRENT").read_text("utf-8").strip()
+    for _, path in [one for one in snapshots if one[1].name != current][: 1 - KEPT]:
+        shutil.rmtree(path, ignore_errors=True)
+    wanted = {part.name for path in out.glob(f"*/{LISTING}") for part in _listed(path)}
+    old = time.time() - STALE_S
+    for path in [*out.glob(".build-*"), *(out / PARTS).iterdir()]:
+        with suppress(OSError):
+            if path.name not in wanted and path.stat().st_mtime < old:
+                path.unlink() if path.is_file() else shutil.rmtree(path, ignore_errors=True)
+
+
+def _listed(path: Path) -> tuple[Part, ...]:
+    try:
+        return read_listing(path.read_text("utf-8"))
+    except (OSError, ValueError):
+        return ()
 
 
 def read_manifest(folder: Path) -> dict[str, Any] | None:
@@ -158,26 +286,28 @@ def read_manifest(folder: Path) -> dict[str, Any] | None:
 def open_snapshot(folder: Path) -> Snapshot:
     """Open the snapshot in force below a folder.
 
+    Its quads are read, and compared with their digests, when they are first wanted.
+
     Raises:
-        DataError: There is none, or its content is not what its digest says.
+        DataError: There is none, or the list of its parts is not what its digest says.
     """
     manifest = read_manifest(folder)
     if manifest is None:
         raise DataError(f"The folder {str(folder)!r} holds no snapshot. Make one with kg build --out {folder}.")
-    path = folder / manifest["folder"] / "quads.nq"
+    path = folder / manifest["folder"] / LISTING
     try:
-        actual, made = sha256(path.read_bytes()).hexdigest(), datetime.fromtimestamp(path.stat().st_mtime, UTC).date()
+        data, made = path.read_bytes(), datetime.fromtimestamp(path.stat().st_mtime, UTC).date()
     except OSError as exc:
         raise DataError(f"The snapshot file {str(path)!r} cannot be read: {exc.strerror}. Build it again.") from exc
-    if actual != manifest["sha256"]:
+    if sha256(data).hexdigest() != manifest["sha256"]:
         raise DataError(f"The snapshot file {str(path)!r} is damaged: its digest is not that of the manifest. Build it again.")
-    return Snapshot(manifest, lambda: Embedded.from_file(path), path.parent, made=made)
+    return Snapshot(manifest, lambda: load(path.parent), path.parent, made=made)
 
 
-def prune(folder: Path, keep: set[str]) -> None:
-    """Remove the snapshots of the cache that are neither in force nor the last before."""
-    for path in folder.iterdir():
-        kept = any(digest.startswith(path.name[:16]) for digest in keep)
-        killed = path.name.startswith(".build-") and time.time() - path.stat().st_mtime > STALE_S
-        if path.is_dir() and (killed or not (kept or path.name.startswith("."))):
-            shutil.rmtree(path, ignore_errors=True)
+def load(folder: Path) -> Embedded:
+    """Return the quads of the snapshot in a folder.
+
+    Raises:
+        DataError: A part is missing, or is not what its digest says.
+    """
+    return Embedded.from_chunks(read_parts(folder.parent / PARTS, _listed(folder / LISTING)))

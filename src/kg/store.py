@@ -17,12 +17,12 @@ from datetime import date
 from decimal import Decimal
 from itertools import islice, pairwise
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, cast
 from urllib.parse import urljoin
 
 import pyoxigraph as ox
 
-from kg.errors import CallError, DataError, NotAcceptableError, ParseError, QueryError, TooLargeError
+from kg.errors import CallError, DataError, KGError, NotAcceptableError, ParseError, QueryError, TooLargeError
 from kg.vocab import ID, PREFIXES, XSD, expand, prologue, shorten
 
 if TYPE_CHECKING:
@@ -309,6 +309,31 @@ class Store(ABC):
         return answer.triples
 
 
+class _Stream(io.RawIOBase):
+    """Pieces of bytes as a file that is read once; what they raise is kept, since the engine would wrap it."""
+
+    def __init__(self, chunks: Iterable[bytes]) -> None:
+        self._chunks = iter(chunks)
+        self._rest = memoryview(b"")
+        self.error: KGError | None = None
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        try:
+            while not self._rest:
+                self._rest = memoryview(next(self._chunks))
+        except StopIteration:
+            return b""
+        except KGError as exc:
+            self.error = exc
+            raise OSError(str(exc)) from exc
+        end = len(self._rest) if size < 0 else size
+        piece, self._rest = bytes(self._rest[:end]), self._rest[end:]
+        return piece
+
+
 @dataclass(frozen=True, slots=True)
 class Embedded(Store):
     """Oxigraph inside this process, in memory.
@@ -342,10 +367,18 @@ class Embedded(Store):
         return cls(engine)
 
     @classmethod
-    def from_lines(cls, lines: Iterable[str]) -> Embedded:
-        """Return a store of these lines of N-Quads."""
+    def from_chunks(cls, chunks: Iterable[bytes]) -> Embedded:
+        """Load N-Quads that come in pieces, each of whole lines.
+
+        Raises:
+            DataError: They are not N-Quads; and what the pieces raise.
+        """
         engine = ox.Store()
-        engine.bulk_load("".join(lines), format=ox.RdfFormat.N_QUADS)
+        stream = _Stream(chunks)
+        try:
+            engine.bulk_load(cast(IO[bytes], stream), format=ox.RdfFormat.N_QUADS)
+        except (OSError, SyntaxError) as exc:
+            raise stream.error or DataError(f"The snapshot cannot be read: {exc}. Build it again.") from exc
         return cls(engine)
 
     def extend(self, quads: Iterable[ox.Quad]) -> None:
@@ -704,12 +737,12 @@ def parse_file(path: Path) -> list[ox.Quad]:
         raise ParseError(f"{path}:1: the file has a name or text of many megabytes, which is too long to read.") from exc
 
 
-def to_lines(quads: Iterable[ox.Quad]) -> list[str]:
+def to_data(quads: Iterable[ox.Quad]) -> bytes:
     """Return the quads as sorted lines of N-Quads, the same for the same set whatever its order."""
     data = ox.serialize(quads, format=ox.RdfFormat.N_QUADS)
     assert data is not None, "without an output, serialize returns the bytes"
-    # splitlines would also split at U+2028 and others that N-Quads leaves unescaped.
-    return sorted({line + "\n" for line in data.decode().split("\n") if line})
+    # Only the line feed ends a line; N-Quads leaves U+2028 and others as they are.
+    return b"".join(sorted({line + b"\n" for line in data.split(b"\n") if line}))
 
 
 def to_rdflib(quads: Iterable[ox.Quad]) -> rdflib.Graph:

@@ -149,7 +149,7 @@ class Service:
     def renew_pool(self) -> None:
         """Have processes for free-form queries that are not started yet; a pool that was closed is not opened again."""
         folder = self.graph.snapshot.folder
-        self.pool = Pool(self.graph.embedded, self.limits, folder / "quads.nq" if folder else None)
+        self.pool = Pool(self.graph.embedded, self.limits, folder)
 
     @property
     def digest(self) -> str:

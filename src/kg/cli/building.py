@@ -38,18 +38,19 @@ def build(
     sensitive: SensitiveOption = False,
 ) -> None:
     """Compile the graph: parse, check, derive, and write an immutable snapshot."""
-    from kg import build as building
+    from kg import compiler
     from kg.queries import Graph
     from kg.resources import shipped
-    from kg.snapshots import open_snapshot, write
+    from kg.snapshots import open_snapshot
 
     if sensitive and out is None:
         raise CallError("A snapshot with sensitive facts is not kept in the cache. Say where to write it with --out DIR.")
     folder = graph or shipped("graph")
-    lines, manifest = building.build(folder, sensitive=sensitive)
-    target = out or building.cache_folder(folder) / "plain"
-    path = write(lines, manifest, target)
-    Graph(open_snapshot(target)).table()
+    target = out or compiler.cache_folder(folder) / "plain"
+    path = compiler.build(folder, target, sensitive=sensitive)
+    opened = open_snapshot(target)
+    Graph(opened).table()
+    manifest = opened.manifest
     show_text(f"Built {manifest['quads']:,} quads from {count(manifest['classes'].get('kg:Source', 0), 'source')} into {path}\n")
 
 

@@ -1,0 +1,458 @@
+"""From files to a snapshot, and from a snapshot to the next: only what has changed is worked on.
+
+Each named graph is a unit. A unit is worked on if its files have changed, or what is told of the things that it names; all
+others are taken from the snapshot before. Both ways end in the same bytes, since a unit's parts depend on nothing else.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from hashlib import sha256
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from kg.build import Scope, Stated, derive_into, find_sensitive, graph_files, locate, read_file, read_ontology
+from kg.checks import Finding, check_rules
+from kg.errors import CheckError, DataError, ParseError
+from kg.parts import digest_of, is_whole, to_part
+from kg.resources import release, shipped
+from kg.snapshots import FORMAT, Snapshot, State, Writing, open_snapshot, read_manifest, read_state, write
+from kg.store import Embedded, to_data
+from kg.units import (
+    Draft,
+    Entities,
+    Made,
+    Surroundings,
+    Survey,
+    Unit,
+    by_subject,
+    describe,
+    descriptions,
+    parse_lines,
+    survey,
+    work,
+    work_on_entities,
+)
+from kg.vocab import DERIVED_GRAPH, ENTITIES_GRAPH, ID, ONTOLOGY_GRAPH
+
+BATCH_QUADS = 40_000
+"""How many quads of sources are worked on together, so that what is done once for each time weighs little."""
+
+CODE = ("build.py", "checks.py", "compiler.py", "dates.py", "parts.py", "units.py")
+"""The modules that say what a snapshot holds."""
+
+Progress = Callable[[str, int, int], None]
+"""Is told what is being done, how much of it is done, and how much there is."""
+
+
+def _say_nothing(stage: str, done: int, total: int) -> None:
+    """Nobody wants to know."""
+
+
+def build(graph: Path, out: Path, *, sensitive: bool = False, progress: Progress = _say_nothing) -> Path:
+    """Compile a graph: parse, check, derive, and write a snapshot that is put in force when it is whole.
+
+    Args:
+        graph: Folder of Turtle and TriG files, or a file of `kg export`.
+        out: Folder of snapshots. What is there of the graph's last snapshot and still holds is not made again.
+        sensitive: Keep the facts that are marked sensitive.
+        progress: Is told how far it is.
+
+    Returns:
+        The folder of the snapshot.
+
+    Raises:
+        ParseError: A file cannot be read.
+        CheckError: The data breaks a rule; the error carries every finding.
+        DataError: The folder cannot be written.
+    """
+    files = digest_files(graph)
+    environment = digest_environment(sensitive=sensitive)
+    state = read_state(out, environment)
+    with write(out) as writing:
+        run = _Run(graph, files, state, writing, sensitive=sensitive, progress=progress)
+        units, common = run.work()
+        ontology = to_data(Embedded.from_quads(run.ontology).engine)
+        parts = [to_part(ONTOLOGY_GRAPH, ontology), to_part(DERIVED_GRAPH, common)]
+        for part, data in zip(parts, (ontology, common), strict=True):
+            writing.put(part, data)
+        parts += [part for unit in units for part in (unit.stated, unit.derived) if part]
+        manifest = {
+            "format": FORMAT,
+            "version": release(),
+            "inputs": _digest_inputs(environment, files),
+            "sensitive": sensitive,
+            "sha256": digest_of(parts),
+            "quads": sum(part.quads for part in parts),
+            "classes": _sum_classes(units),
+        }
+        return writing.commit(manifest, parts, State(environment, run.holds, {unit.graph: unit for unit in units}))
+
+
+def _sum_classes(units: Iterable[Unit]) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for unit in units:
+        for name, count in unit.classes.items():
+            found[name] = found.get(name, 0) + count
+    return dict(sorted(found.items()))
+
+
+def digest_files(graph: Path) -> dict[str, str]:
+    """Return the SHA-256 of every file of a graph, by its path below the graph.
+
+    Raises:
+        ParseError: A file cannot be read.
+    """
+    found = {}
+    for path in graph_files(graph):
+        try:
+            found[_name_of(graph, path)] = sha256(path.read_bytes()).hexdigest()
+        except OSError as exc:
+            raise ParseError(f"{path}: the file cannot be read: {exc.strerror}.") from exc
+    return found
+
+
+def _name_of(graph: Path, path: Path) -> str:
+    return path.name if path == graph else path.relative_to(graph).as_posix()
+
+
+def digest_environment(*, sensitive: bool) -> str:
+    """Return a digest of all that a snapshot depends on beside the files: ontology, rules, derivations, code and option."""
+    total = sha256(f"{FORMAT} {release()} {sensitive}".encode())
+    own = [*shipped("ontology").glob("*.ttl"), *(shipped("sparql") / "derive").glob("*.rq"), *(shipped("sparql") / "checks").glob("*.rq")]
+    for path in [*sorted(own), *(Path(__file__).with_name(name) for name in CODE)]:
+        total.update(path.name.encode() + sha256(path.read_bytes()).digest())
+    return total.hexdigest()
+
+
+def digest_inputs(graph: Path, *, sensitive: bool = False) -> str:
+    """Return a digest of all that a snapshot of a graph depends on."""
+    return _digest_inputs(digest_environment(sensitive=sensitive), digest_files(graph))
+
+
+def _digest_inputs(environment: str, files: Mapping[str, str]) -> str:
+    return sha256(f"{environment}{sorted(files.items())}".encode()).hexdigest()
+
+
+# ---------------------------------------------------------------- one build
+
+
+@dataclass
+class _Run:
+    """One build, from the files to the units of the next snapshot."""
+
+    graph: Path
+    files: Mapping[str, str]
+    state: State
+    writing: Writing
+    sensitive: bool
+    progress: Progress
+    holds: dict[str, tuple[str, tuple[str, ...]]] = field(default_factory=dict)
+    drafts: dict[str, Draft] = field(default_factory=dict)
+    findings: list[Finding] = field(default_factory=list)
+    surveys: dict[str, Survey] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.ontology = read_ontology()
+        self.reused = {
+            graph: unit
+            for graph, unit in self.state.units.items()
+            if all(is_whole(self.writing.parts, part) for part in (unit.stated, unit.derived) if part)
+        }
+        self._loaded = lru_cache(maxsize=64)(self._load)
+
+    def work(self) -> tuple[list[Unit], bytes]:
+        """Return the units of the whole graph, in the order of their names, and the lines of the common graph."""
+        self._read()
+        for graph in set(self.reused) - {name for _, names in self.holds.values() for name in names}:
+            del self.reused[graph]
+        old = self.state.units.get(ENTITIES_GRAPH)
+        self.entities = Entities(self._loaded(ENTITIES_GRAPH) if self._is_there(ENTITIES_GRAPH) else b"")
+        changed = self._changed_entities(old)
+        left_out = self._find_left_out()
+        self._draft_what_follows(changed)
+        self.slugs = sorted(_slug(graph) for graph in {*self.reused, *self.drafts} if graph != ENTITIES_GRAPH)
+        around = Surroundings(self.ontology, self.entities, self._context, left_out)
+        made = self._work_on_units(around, changed if old and old.graph in self.reused else None)
+        units = sorted([*made, *(unit for graph, unit in self.reused.items() if graph not in self.drafts)], key=lambda unit: unit.graph)
+        common = self._join(units)
+        if self.findings:
+            raise CheckError(tuple(sorted(set(self.findings))))
+        return units, common
+
+    # ---- reading
+
+    def _read(self) -> None:
+        """Read the files that have changed, and with them all that say something in the same graphs."""
+        known = {name: entry for name, entry in self.state.files.items() if self.files.get(name) == entry[0]}
+        known = {name: entry for name, entry in known.items() if all(graph in self.reused for graph in entry[1])}
+        gone = {graph for name, entry in self.state.files.items() if name not in known for graph in entry[1]}
+        wanted = [name for name in self.files if name not in known or gone.intersection(known[name][1])]
+        spilled: dict[str, list[Path]] = {}
+        for count, name in enumerate(wanted):
+            self.progress("reading", count, len(wanted))
+            self.holds[name] = (self.files[name], tuple(self._spill(name, spilled)))
+        self.progress("reading", len(wanted), len(wanted))
+        again = {name for name, entry in known.items() if name not in self.holds and not spilled.keys().isdisjoint(entry[1])}
+        for name in sorted(again):
+            self.holds[name] = (self.files[name], tuple(self._spill(name, spilled)))
+        self.holds |= {name: entry for name, entry in known.items() if name not in self.holds}
+        self.holds = dict(sorted(self.holds.items()))
+        self.spilled = spilled
+        for graph in sorted(spilled):
+            self._draft(graph, only_if_changed=True)
+
+    def _spill(self, name: str, spilled: dict[str, list[Path]]) -> list[str]:
+        """Parse a file and put what it states aside, graph by graph."""
+        path = self.graph if self.graph.is_file() else self.graph / name
+        by_graph: dict[str, list[Any]] = {}
+        for quad in read_file(path, is_dataset=path == self.graph):
+            by_graph.setdefault(str(quad.graph_name).strip("<>"), []).append(quad)
+        for graph, quads in by_graph.items():
+            spilled.setdefault(graph, []).append(self.writing.put_aside(to_data(quads)))
+            self.surveys[graph] = survey(quads)
+        return sorted(by_graph)
+
+    def _draft(self, graph: str, *, only_if_changed: bool = False) -> None:
+        data = self._loaded(graph)
+        raw = sha256(data).hexdigest()
+        if only_if_changed and graph in self.reused and self.reused[graph].raw == raw:
+            return
+        is_one = len(self.spilled.get(graph, ())) == 1
+        found = self.surveys[graph] if is_one else survey(parse_lines(data))
+        self.drafts[graph] = Draft(graph, raw, lambda: self._loaded(graph), found)
+
+    def _is_there(self, graph: str) -> bool:
+        return graph in self.spilled or graph in self.reused
+
+    def _load(self, graph: str) -> bytes:
+        """Return the sorted lines of all that the files state in a graph."""
+        if graph in self.spilled:
+            texts = [path.read_bytes() for path in self.spilled[graph]]
+            return texts[0] if len(texts) == 1 else b"".join(sorted({line for text in texts for line in text.splitlines(keepends=True)}))
+        unit = self.reused[graph]
+        if not unit.cut:
+            return self.writing.read(unit.stated)
+        for name, (_, graphs) in self.holds.items():
+            if graph in graphs:
+                self._spill(name, self.spilled)
+        return self._load(graph)
+
+    # ---- what has to be worked on
+
+    def _changed_entities(self, old: Unit | None) -> frozenset[str]:
+        """Return the entities that are described otherwise than in the snapshot before; all, if that is not known."""
+        if ENTITIES_GRAPH not in self.drafts:
+            return frozenset()
+        before = self.writing.read(old.stated) if old and old.graph in self.reused else b""
+        lines = set(before.splitlines()) ^ set(self.entities.data.splitlines())
+        return frozenset(line[1 : line.index(b" ") - 1].decode() for line in lines)
+
+    def _draft_what_follows(self, changed: Collection[str]) -> None:
+        """Draft the units whose files stay, but not what is told of the things that they name."""
+        moved = set(changed)
+        for graph in {*self.drafts, *(self.state.units.keys() - self.reused.keys())} - {ENTITIES_GRAPH}:
+            unit = self.reused.get(graph)
+            before = descriptions(self.writing.read(unit.stated)) if unit else None
+            after = descriptions(self._loaded(graph)) if graph in self.drafts else {}
+            if before is None:
+                gone = self.state.units.get(graph)
+                moved |= self._named_of(_slug(graph)) if gone else set()
+            else:
+                moved |= {node.decode() for node in before.keys() | after.keys() if before.get(node) != after.get(node)}
+        for graph, unit in self.reused.items():
+            if graph not in self.drafts and not moved.isdisjoint(unit.names):
+                self._draft(graph)
+
+    def _named_of(self, slug: str) -> set[str]:
+        """Return the things of a source, known by its slug alone, that others name."""
+        named = {name for unit in self.reused.values() for name in unit.names}
+        return {name for name in named if (name.rpartition("/")[2] + "-").startswith(slug + "-")}
+
+    def _find_left_out(self) -> frozenset[str]:
+        """Return what the snapshot leaves out, and draft the units whose share of it has changed."""
+        surveys = {graph: Survey(frozenset(unit.names), frozenset(unit.kept), unit.is_marked) for graph, unit in self.reused.items()}
+        surveys |= {graph: draft.survey for graph, draft in self.drafts.items()}
+        group = {graph for graph, found in surveys.items() if found.is_marked}
+        left_out: frozenset[str] = frozenset()
+        if group and not self.sensitive:
+            while True:
+                named = {name for graph in group for name in surveys[graph].names}
+                data = self.entities.with_identifiers(named) + b"".join(self._loaded(graph) for graph in sorted(group - {ENTITIES_GRAPH}))
+                rest = {name for graph in surveys.keys() - group for name in surveys[graph].kept}
+                left_out = find_sensitive(Stated(self.ontology, tuple(parse_lines(data)), {}), rest)
+                more = {graph for graph in surveys.keys() - group if not left_out.isdisjoint(surveys[graph].names)}
+                if not more:
+                    break
+                group |= more
+        for graph, unit in self.reused.items():
+            if graph not in self.drafts and set(unit.cut) != self._cut(graph, left_out, surveys[graph]):
+                self._draft(graph)
+        return left_out
+
+    def _cut(self, graph: str, left_out: frozenset[str], found: Survey) -> set[str]:
+        if not left_out:
+            return set()
+        is_near = found.is_marked or not left_out.isdisjoint(found.names) or graph == ENTITIES_GRAPH
+        return set(left_out & {*found.names, *(by_subject(self._loaded(graph)) if is_near else ())})
+
+    def _context(self, draft: Draft) -> bytes:
+        """Return what other sources say of the nodes that a source leads to, and all of those whose slug is like its own."""
+        slug = _slug(draft.graph)
+        like = {other for other in _prefixes(slug) if self._has(other)}
+        at = bisect_left(self.slugs, slug + "-")
+        while at < len(self.slugs) and self.slugs[at].startswith(slug + "-"):
+            like.add(self.slugs[at])
+            at += 1
+        for stray in draft.survey.strays:
+            like |= {other for other in {*_prefixes(_slug(stray)), _slug(stray)} - {slug} if self._has(other)}
+        wanted: dict[str, set[str]] = {}
+        for name in draft.survey.names:
+            if name not in self.entities.lines:
+                for other in {*_prefixes(_slug(name)), _slug(name)} - {slug}:
+                    if self._has(other):
+                        wanted.setdefault(other, set()).add(name)
+        found = [self._loaded(_source(other)) for other in sorted(like)]
+        for other in sorted(wanted.keys() - like):
+            found.append(describe(self._loaded(_source(other)), {*wanted[other], _source(other)}))
+        return b"".join(found)
+
+    def _has(self, slug: str) -> bool:
+        at = bisect_left(self.slugs, slug)
+        return at < len(self.slugs) and self.slugs[at] == slug
+
+    # ---- working
+
+    def _work_on_units(self, around: Surroundings, changed: Collection[str] | None) -> list[Unit]:
+        units: list[Unit] = []
+        if entities := self.drafts.get(ENTITIES_GRAPH):
+            self._keep(*work_on_entities(entities, around, changed, {}), units)
+            if self.findings:
+                self.findings = work_on_entities(entities, around, changed, self._lines([entities]))[0]
+        total, done = len(self.drafts.keys() - {ENTITIES_GRAPH}), 0
+        for batch in self._batches():
+            self.progress("checking", done, total)
+            findings, made = work(batch, around, {})
+            if findings:
+                findings, made = work(batch, around, self._lines(batch))
+            self._keep(findings, made, units)
+            done += len(batch)
+        self.progress("checking", done, total)
+        return units
+
+    def _keep(self, findings: list[Finding], made: list[Made], units: list[Unit]) -> None:
+        self.findings += findings
+        for one in made:
+            self.writing.put(one.unit.stated, one.stated)
+            if one.unit.derived:
+                self.writing.put(one.unit.derived, one.derived)
+            units.append(one.unit)
+
+    def _batches(self) -> Iterator[list[Draft]]:
+        batch: list[Draft] = []
+        size = 0
+        for graph in sorted(self.drafts.keys() - {ENTITIES_GRAPH}):
+            quads = self._loaded(graph).count(b"\n")
+            if batch and size + quads > BATCH_QUADS:
+                yield batch
+                batch, size = [], 0
+            batch.append(self.drafts[graph])
+            size += quads
+        if batch:
+            yield batch
+
+    def _lines(self, drafts: Iterable[Draft] | None) -> dict[str, dict[str, int]]:
+        """Return where nodes are described: those of some graphs, or of all, and the entities."""
+        some = [] if drafts is None else list(drafts)
+        graphs = {ENTITIES_GRAPH, *(draft.graph for draft in some)} if some and not any(draft.survey.strays for draft in some) else None
+        found: dict[str, dict[str, int]] = {}
+        for name, (_, names) in self.holds.items():
+            if graphs is None or graphs.intersection(names):
+                path = self.graph if self.graph.is_file() else self.graph / name
+                locate(path, read_file(path, is_dataset=path == self.graph), found)
+        return found
+
+    def _join(self, units: Iterable[Unit]) -> bytes:
+        """Check and derive what several sources make together; return the lines of the common graph."""
+        units = list(units)
+        given = parse_lines("".join(unit.given for unit in units).encode())
+        stated = Stated(self.ontology, tuple(given), {})
+        store = stated.to_store()
+        if check_rules(store, {}, is_across=True):
+            self.findings += check_rules(store, self._lines(None), is_across=True)
+        known = {(quad.subject, quad.predicate, quad.object) for quad in given}
+        follows = to_data(quad for _, quad in derive_into(store, known, Scope.sources))
+        return b"".join(sorted({*follows.splitlines(keepends=True), *(line.encode() for unit in units for line in unit.common)}))
+
+
+def _slug(iri: str) -> str:
+    return iri.rpartition("/")[2]
+
+
+def _source(slug: str) -> str:
+    return f"{ID}source/{slug}"
+
+
+def _prefixes(slug: str) -> Iterator[str]:
+    """Yield the slugs with one word of a slug less, two less, and so on.
+
+    Example:
+        >>> list(_prefixes("a-b-c"))
+        ['a-b', 'a']
+    """
+    while "-" in slug:
+        slug = slug.rpartition("-")[0]
+        yield slug
+
+
+# ---------------------------------------------------------------- the cache
+
+
+def cache_folder(graph: Path) -> Path:
+    """Return the folder of the user's cache where the snapshots of a graph are kept."""
+    from platformdirs import user_cache_path
+
+    cache: Path = user_cache_path("kg-commitments")
+    return cache / sha256(str(graph.resolve()).encode()).hexdigest()[:16]
+
+
+def open_graph(graph: Path, *, sensitive: bool = False, progress: Progress = _say_nothing) -> Snapshot:
+    """Open a graph as its files are now, building it first if they have changed since the last time.
+
+    If they do not hold, the last good snapshot answers, and its note says so. With sensitive facts the graph is built for
+    this call and kept nowhere.
+
+    Raises:
+        ParseError, CheckError: The files do not hold and there is no earlier snapshot.
+    """
+    if sensitive:
+        return build_for_now(graph, sensitive=True)
+    folder = cache_folder(graph) / "plain"
+    manifest = read_manifest(folder)
+    try:
+        if manifest and manifest["inputs"] == digest_inputs(graph):
+            with suppress(DataError):  # a damaged cache is built again
+                return open_snapshot(folder)
+        build(graph, folder, progress=progress)
+    except (ParseError, CheckError):
+        if manifest is None:
+            raise
+        note = f"The graph {str(graph)!r} does not hold; this is the answer of the last good snapshot. kg check says what is wrong."
+        return replace(open_snapshot(folder), note=note)
+    except DataError as exc:
+        return replace(build_for_now(graph), note=f"{exc} The graph was built in memory, for this call only.")
+    return open_snapshot(folder)
+
+
+def build_for_now(graph: Path, *, sensitive: bool = False) -> Snapshot:
+    """Build a graph that is in memory when the folder is gone."""
+    with TemporaryDirectory(prefix="kg-") as folder:
+        build(graph, Path(folder), sensitive=sensitive)
+        opened = open_snapshot(Path(folder))
+        store = opened.store
+        return replace(opened, folder=None, load=lambda: store)

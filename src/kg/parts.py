@@ -1,0 +1,129 @@
+"""Named graphs as files of sorted N-Quads, each called by the SHA-256 of its content.
+
+A part that is the same in two snapshots is one file, so a change of one source writes the parts of that source and no
+other. The digest of a snapshot is that of the list of its parts.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+from kg.errors import DataError
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Part:
+    """A named graph as it was written.
+
+    Args:
+        graph: Its IRI.
+        sha256: The digest of its sorted lines, in hexadecimal.
+        quads: How many lines it has.
+
+    Example:
+        >>> Part("https://example.org/g", "ab" * 32, 7).name[-8:]
+        'ababa.nq'
+    """
+
+    graph: str
+    sha256: str
+    quads: int
+
+    @property
+    def name(self) -> str:
+        """The name of its file."""
+        return f"{self.sha256}.nq"
+
+
+def to_part(graph: str, data: bytes) -> Part:
+    r"""Return what a graph is called, by its sorted lines.
+
+    Example:
+        >>> to_part("https://example.org/g", b"<a:s> <a:p> <a:o> <https://example.org/g> .\n").quads
+        1
+    """
+    return Part(graph, sha256(data).hexdigest(), data.count(b"\n"))
+
+
+def to_listing(parts: Iterable[Part]) -> str:
+    r"""Return a list of parts as text, in the order of their graphs: digest, number of quads and IRI, with tabs between.
+
+    Example:
+        >>> to_listing([Part("b:b", "22", 2), Part("a:a", "11", 1)])
+        '11\t1\ta:a\n22\t2\tb:b\n'
+    """
+    return "".join(f"{part.sha256}\t{part.quads}\t{part.graph}\n" for part in sorted(parts))
+
+
+def read_listing(text: str) -> tuple[Part, ...]:
+    r"""Return the parts of a list.
+
+    Raises:
+        ValueError: The text is no such list.
+
+    Example:
+        >>> read_listing("11\t1\ta:a\n")
+        (Part(graph='a:a', sha256='11', quads=1),)
+    """
+    rows = [line.split("\t") for line in text.split("\n") if line]
+    return tuple(Part(graph, digest, int(quads)) for digest, quads, graph in rows)
+
+
+def digest_of(parts: Iterable[Part]) -> str:
+    """Return the digest of a set of parts: the SHA-256 of their list.
+
+    Example:
+        >>> digest_of([])[:12]
+        'e3b0c44298fc'
+    """
+    return sha256(to_listing(parts).encode()).hexdigest()
+
+
+def read_part(folder: Path, part: Part) -> bytes:
+    """Return the lines of a part.
+
+    Raises:
+        DataError: The file is missing, or its content is not what its digest says.
+    """
+    path = folder / part.name
+    try:
+        data = path.read_bytes()
+    except OSError as exc:
+        raise DataError(f"The snapshot file {str(path)!r} cannot be read: {exc.strerror}. Build it again.") from exc
+    if sha256(data).hexdigest() != part.sha256:
+        raise DataError(f"The snapshot file {str(path)!r} is damaged: its digest is not that of its name. Build it again.")
+    return data
+
+
+def read_parts(folder: Path, parts: Sequence[Part]) -> Iterator[bytes]:
+    """Yield the lines of one part after another.
+
+    Raises:
+        DataError: As for `read_part`.
+    """
+    return (read_part(folder, part) for part in parts)
+
+
+def is_whole(folder: Path, part: Part) -> bool:
+    """Tell whether the file of a part is there and has its content."""
+    try:
+        read_part(folder, part)
+    except DataError:
+        return False
+    return True
+
+
+def freshen(folder: Path, part: Part) -> None:
+    """Say that a part is still wanted, so that no other build clears it away; nothing if it is gone.
+
+    Sources:
+        Git does the same with its objects: https://git-scm.com/docs/git-gc
+    """
+    try:
+        os.utime(folder / part.name)
+    except OSError:
+        return
