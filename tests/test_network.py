@@ -365,7 +365,10 @@ def test_neighbours_take_the_same_filters(graph: kg.Graph) -> None:
 
 def test_a_page_goes_by_relation_and_then_direction(graph: kg.Graph) -> None:
     found = neighbours(graph, "person:matt-hancock", limit=1000).edges
-    order = [(edge.relation, edge.start != "person:matt-hancock", edge.number) for edge in found]
+    order = [
+        (edge.relation, edge.start != "person:matt-hancock", *sorted({edge.start, edge.end} - {"person:matt-hancock"}), edge.fact or "")
+        for edge in found
+    ]
     assert order == sorted(order)
 
 

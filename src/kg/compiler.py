@@ -19,10 +19,26 @@ from typing import Any
 from kg.build import Scope, Stated, derive_into, find_sensitive, graph_files, locate, read_file, read_ontology
 from kg.checks import Finding, check_rules
 from kg.errors import CheckError, DataError, ParseError
-from kg.parts import digest_of, is_whole, to_part
+from kg.parts import Part, digest_of, is_whole, to_part
+from kg.projection import chunks, read_projection
 from kg.resources import release, shipped
-from kg.snapshots import FORMAT, Snapshot, State, Writing, open_snapshot, read_manifest, read_state, write
+from kg.snapshots import (
+    DISK_QUADS,
+    FORMAT,
+    STORE,
+    Snapshot,
+    State,
+    Writing,
+    open_snapshot,
+    read_manifest,
+    read_parts_of,
+    read_state,
+    table_of,
+    write,
+)
 from kg.store import Embedded, to_data
+from kg.tablechange import Change, change_table
+from kg.tablefile import table_name
 from kg.units import (
     Draft,
     Entities,
@@ -38,7 +54,7 @@ from kg.units import (
     work,
     work_on_entities,
 )
-from kg.vocab import DERIVED_GRAPH, ENTITIES_GRAPH, ID, ONTOLOGY_GRAPH
+from kg.vocab import DERIVED_GRAPH, ENTITIES_GRAPH, ID, KG, ONTOLOGY_GRAPH, RDF
 
 BATCH_QUADS = 40_000
 """How many quads of sources are worked on together, so that what is done once for each time weighs little."""
@@ -54,13 +70,14 @@ def _say_nothing(stage: str, done: int, total: int) -> None:
     """Nobody wants to know."""
 
 
-def build(graph: Path, out: Path, *, sensitive: bool = False, progress: Progress = _say_nothing) -> Path:
+def build(graph: Path, out: Path, *, sensitive: bool = False, on_disk: bool | None = None, progress: Progress = _say_nothing) -> Path:
     """Compile a graph: parse, check, derive, and write a snapshot that is put in force when it is whole.
 
     Args:
         graph: Folder of Turtle and TriG files, or a file of `kg export`.
         out: Folder of snapshots. What is there of the graph's last snapshot and still holds is not made again.
         sensitive: Keep the facts that are marked sensitive.
+        on_disk: Write the engine's own files too; without it from `DISK_QUADS` quads on.
         progress: Is told how far it is.
 
     Returns:
@@ -91,6 +108,11 @@ def build(graph: Path, out: Path, *, sensitive: bool = False, progress: Progress
             "quads": sum(part.quads for part in parts),
             "classes": _sum_classes(units),
         }
+        if on_disk or (on_disk is None and sum(part.quads for part in parts) >= DISK_QUADS):
+            progress("writing the store", 0, 1)
+            writing.write_store(parts, state.before)
+            progress("writing the store", 1, 1)
+            _write_table(writing, parts, state, {unit.graph: unit for unit in units}, digest_of(parts), progress)
         return writing.commit(manifest, parts, State(environment, run.holds, {unit.graph: unit for unit in units}))
 
 
@@ -408,6 +430,78 @@ def _prefixes(slug: str) -> Iterator[str]:
     while "-" in slug:
         slug = slug.rpartition("-")[0]
         yield slug
+
+
+# ---------------------------------------------------------------- the table
+
+
+def _write_table(
+    writing: Writing, parts: Iterable[Part], state: State, units: Mapping[str, Unit], snapshot: str, progress: Progress
+) -> None:
+    """Write the table of the shipped projection, out of that of the snapshot before if there is one."""
+    before = table_of(state.before) if state.before else None
+    old = {part.graph: part for part in read_parts_of(state.before)} if before and state.before else {}
+    new = {part.graph: part for part in parts}
+    changed = {graph for graph in old.keys() | new.keys() if old.get(graph) != new.get(graph)}
+    old_units = state.units if before else {}
+    whole = Embedded.on_disk(writing.folder / STORE)
+    moved, entities = set[str](), set[str]()
+    for graph in changed & {ENTITIES_GRAPH, DERIVED_GRAPH}:
+        for subject in _moved(writing, old.get(graph), new.get(graph)) if before else ():
+            owner = next(whole.quads(subject, KG + "of"), None) if subject.startswith(f"{ID}identifier/") else None
+            moved.add(str(owner.object)[1:-1] if owner else subject)
+    told = {_slug(graph) for graph in changed}
+    graphs = {graph for graph in old_units.keys() | units.keys() if _slug(graph) in told} - {ENTITIES_GRAPH}
+    described = Entities(writing.read(new[ENTITIES_GRAPH]) if ENTITIES_GRAPH in new else b"").lines
+    for subject in moved:
+        if subject in described or (old_units and subject.startswith(f"{ID}event/")):
+            entities.add(subject)
+            if subject.startswith(f"{ID}event/"):
+                graphs |= {graph for graph, unit in units.items() if subject in unit.names}
+        elif fact := next(whole.quads(subject, RDF + "type"), None):
+            graphs.add(str(fact.graph_name)[1:-1])
+    graphs -= {ENTITIES_GRAPH}
+    for graph in graphs:
+        entities.update(name for unit in (old_units.get(graph), units.get(graph)) if unit for name in unit.names)
+    if before is None:
+        entities |= described.keys()
+
+    def changes() -> Iterator[Change]:
+        for count, some in enumerate(chunks(sorted(graphs), SOURCES_AT_ONCE)):
+            progress("writing the table", min(count * SOURCES_AT_ONCE, len(graphs)), len(graphs))
+            yield _change(writing, some, old_units, units, whole)
+        progress("writing the table", len(graphs), len(graphs))
+
+    path = writing.folder / table_name(read_projection())
+    change_table(path, before, changes(), {name for name in entities if _is_entity(whole, name)}, whole, snapshot)
+
+
+SOURCES_AT_ONCE = 25
+"""How many sources are told to the table together."""
+
+
+def _is_entity(whole: Embedded, iri: str) -> bool:
+    """Tell whether something is an entity or nothing any more, and not what a source describes."""
+    found = next(whole.quads(iri, RDF + "type"), None)
+    return found is None or str(found.graph_name)[1:-1] == ENTITIES_GRAPH
+
+
+def _moved(writing: Writing, old: Part | None, new: Part | None) -> set[str]:
+    """Return the subjects of the lines that stand in one of two parts only."""
+    before, after = (set(writing.read(part).splitlines()) if part else set() for part in (old, new))
+    return {line[1 : line.index(b" ") - 1].decode() for line in before ^ after}
+
+
+def _change(writing: Writing, graphs: Collection[str], old: Mapping[str, Unit], units: Mapping[str, Unit], whole: Embedded) -> Change:
+    """Return what some sources tell now, and what they have described."""
+    texts = [writing.read(part) for graph in graphs if (unit := units.get(graph)) for part in (unit.stated, unit.derived) if part]
+    own = {name for text in texts for name in by_subject(text)}
+    quads = [quad for text in texts for quad in parse_lines(text)]
+    named = {name for graph in graphs if (unit := units.get(graph)) for name in unit.names}
+    quads += [quad for name in sorted(named - own) for quad in whole.quads(name)]
+    quads += [quad for name in sorted(own) for quad in whole.quads(name, KG + "countedIn")]
+    gone = {name for graph in graphs if (unit := old.get(graph)) for name in by_subject(writing.read(unit.stated))}
+    return Change(frozenset(graphs), tuple(quads), frozenset(own | gone))
 
 
 # ---------------------------------------------------------------- the cache

@@ -148,7 +148,7 @@ class Edge(NamedTuple):
     """A directed edge of the network.
 
     Args:
-        number: Its number in the table, from 1.
+        number: Its number, the same in every snapshot that has it; see `tablefile.to_number`.
         start: Short form of the node where it starts.
         end: Short form of the node where it ends.
         relation: The property.

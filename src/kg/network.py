@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from heapq import nsmallest
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -293,7 +292,7 @@ def reach(
     if max_nodes is not None:
         require_bound("limit of nodes", max_nodes, len(start))
     levels = list(_levels(table, start, wanted, depth))
-    kept = list(_cut(levels, max_nodes))
+    kept = list(_cut(table, levels, max_nodes))
     return Reach(table, set().union(*kept), replace(wanted, classes=frozenset()), tuple(map(len, levels)), tuple(map(len, kept)))
 
 
@@ -309,11 +308,10 @@ def _levels(table: Table, start: set[int], filters: Filters, depth: int) -> Iter
         yield level
 
 
-def _cut(levels: Iterable[set[int]], max_nodes: int | None) -> Iterator[set[int]]:
+def _cut(table: Table, levels: Iterable[set[int]], max_nodes: int | None) -> Iterator[set[int]]:
     room = max_nodes
-    # The table numbers nodes by how many edges they have, the most connected first.
     for level in levels:
-        kept = level if room is None or len(level) <= room else set(nsmallest(room, level))
+        kept = level if room is None or len(level) <= room else table.most_connected(level, room)
         yield kept
         room = None if room is None else room - len(kept)
 

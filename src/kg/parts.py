@@ -7,10 +7,11 @@ other. The digest of a snapshot is that of the list of its parts.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from hashlib import sha256
+from hashlib import file_digest, sha256
 from pathlib import Path
+from shutil import copyfile
 
 from kg.errors import DataError
 
@@ -127,3 +128,59 @@ def freshen(folder: Path, part: Part) -> None:
         os.utime(folder / part.name)
     except OSError:
         return
+
+
+def seal(folder: Path, known: Mapping[str, str]) -> str:
+    """Return the digests of the files in a folder as `sha256sum` writes them.
+
+    Args:
+        folder: The folder.
+        known: Digests of files that are known already, by name.
+    """
+    names = sorted(path.name for path in folder.iterdir() if not _is_log(path.name))
+    return "".join(f"{known.get(name) or _digest(folder / name)}  {name}\n" for name in names)
+
+
+def read_seal(text: str) -> dict[str, str]:
+    r"""Return digests by the names of files.
+
+    Example:
+        >>> read_seal("ab  x.sst\n")
+        {'x.sst': 'ab'}
+    """
+    return {name: digest for digest, _, name in (line.partition("  ") for line in text.splitlines())}
+
+
+def is_sealed(folder: Path, text: str) -> bool:
+    """Tell whether the files in a folder are what a seal says."""
+    try:
+        return bool(text) and seal(folder, {}) == text
+    except OSError:
+        return False
+
+
+def _is_log(name: str) -> bool:
+    """What the engine writes for people and locks itself with says nothing of the data."""
+    return name.startswith("LOG") or name == "LOCK"
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return file_digest(file, "sha256").hexdigest()
+
+
+def link(source: Path, target: Path) -> None:
+    """Copy the engine's files; those that it never changes are the same files under a second name.
+
+    Raises:
+        OSError: They cannot be copied.
+
+    Sources:
+        A checkpoint of RocksDB is made so: https://github.com/facebook/rocksdb/wiki/Checkpoints
+    """
+    target.mkdir()
+    for path in source.iterdir():
+        if path.suffix == ".sst":
+            os.link(path, target / path.name)
+        elif not _is_log(path.name):
+            copyfile(path, target / path.name)

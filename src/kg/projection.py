@@ -192,6 +192,9 @@ def _node_row(id: Value, class_name: Value, label: Value, kind: Value) -> NodeRo
     return NodeRow(str(id), str(class_name).removeprefix("kg:"), str(id if label is None else label), _name(kind))
 
 
+NamingRow = tuple[str, str, bool, bool]
+"""A name for search: short form, name, whether it is the label, whether the thing is an entity."""
+
 T = TypeVar("T")
 
 
@@ -223,7 +226,7 @@ def passage_rows(store: Store) -> Iterator[tuple[str, list[tuple[Value, ...]]]]:
         yield str(id), [row[1:] for row in rows]
 
 
-def name_rows(store: Store) -> Iterable[tuple[str, str, bool, bool]]:
+def name_rows(store: Store) -> Iterable[NamingRow]:
     """Yield the names for search: short form, name, whether it is the label, whether the thing is an entity."""
     for id, name, is_label, is_entity in store.rows(_text("names")):
         yield str(id), str(name), is_label is True, is_entity is True

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from enum import StrEnum
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
@@ -25,11 +26,11 @@ from typing import Any
 import orjson
 
 from kg.errors import CallError, DataError
-from kg.parts import Part, freshen, read_listing, read_part, read_parts, to_listing
+from kg.parts import Part, freshen, is_sealed, link, read_listing, read_part, read_parts, read_seal, seal, to_listing
 from kg.projection import Projection, read_projection
 from kg.store import Embedded, Store
 from kg.table import Table
-from kg.tablefile import write_table
+from kg.tablefile import is_table, table_name, write_table
 from kg.units import Unit
 
 FORMAT = 3
@@ -46,6 +47,13 @@ STALE_S = 3600
 """After how many seconds the draft of a build that was killed, or a part that no snapshot has, is cleared away."""
 
 
+class Engine(StrEnum):
+    """Where the quads of a snapshot are while they are asked."""
+
+    memory = "memory"
+    disk = "disk"
+
+
 @dataclass(frozen=True)
 class Snapshot:
     """A graph that is ready to be asked; its quads and tables are loaded when they are first wanted.
@@ -56,6 +64,7 @@ class Snapshot:
         folder: Where it is kept; None if only in memory.
         note: One sentence if this is not what the files say now, otherwise None.
         made: The day on which it was made, in UTC.
+        engine: Where its quads are while they are asked.
     """
 
     manifest: dict[str, Any]
@@ -63,6 +72,7 @@ class Snapshot:
     folder: Path | None = None
     note: str | None = None
     made: date = field(default_factory=lambda: datetime.now(UTC).date())
+    engine: Engine | None = None
 
     @cached_property
     def store(self) -> Store:
@@ -90,7 +100,7 @@ class Snapshot:
         """
         if self.folder is None:
             return Table.in_memory(self.store, projection)
-        path = self.folder / f"table-{projection.digest[:16]}.sqlite"
+        path = self.folder / table_name(projection)
         digest = str(self.manifest["sha256"])
         if found := Table.open(path, projection, digest):
             return found
@@ -98,7 +108,7 @@ class Snapshot:
             write_table(path, self.store, projection, digest)
         except OSError:
             return Table.in_memory(self.store, projection)
-        _drop_tables(self.folder, {path, self.folder / f"table-{read_projection().digest[:16]}.sqlite"})
+        _drop_tables(self.folder, {path, self.folder / table_name(read_projection())})
         return Table.open(path, projection, digest) or Table.in_memory(self.store, projection)
 
 
@@ -121,11 +131,13 @@ class State:
         environment: Digest of all that it depended on beside the files.
         files: Digest and graphs of each file, by its name.
         units: What was made of each graph, by its IRI.
+        before: The folder of the snapshot that it belongs to; None if there is none.
     """
 
     environment: str
     files: Mapping[str, tuple[str, tuple[str, ...]]]
     units: Mapping[str, Unit]
+    before: Path | None = None
 
 
 def read_state(out: Path, environment: str) -> State:
@@ -144,7 +156,7 @@ def read_state(out: Path, environment: str) -> State:
     except (OSError, ValueError, KeyError, TypeError):
         return nothing
     files = {name: (digest, tuple(graphs)) for name, (digest, graphs) in known["files"].items()}
-    return State(environment, files, {unit.graph: unit for unit in units})
+    return State(environment, files, {unit.graph: unit for unit in units}, out / manifest["folder"])
 
 
 def _to_text(state: State) -> bytes:
@@ -156,6 +168,11 @@ def _to_text(state: State) -> bytes:
 STATE = "state.jsonl"
 LISTING = "parts.tsv"
 PARTS = "parts"
+STORE, SEAL = "store", "store.sha256"
+"""The engine's own files, and their digests."""
+
+DISK_QUADS = 1_000_000
+"""From how many quads a snapshot holds the engine's own files too, since loading takes longer than most answers."""
 
 
 class Writing:
@@ -171,7 +188,7 @@ class Writing:
         self._out = out
         self._draft = draft
         self._aside = 0
-        for name in (PARTS, "aside"):
+        for name in (PARTS, "aside", "snapshot"):
             (draft / name).mkdir()
 
     def put_aside(self, data: bytes) -> Path:
@@ -194,11 +211,34 @@ class Writing:
         new = self._draft / PARTS
         return read_part(new if (new / part.name).is_file() else self.parts, part)
 
+    @property
+    def folder(self) -> Path:
+        """What will be the folder of the snapshot."""
+        return self._draft / "snapshot"
+
+    def write_store(self, parts: Sequence[Part], last: Path | None) -> None:
+        """Write the engine's own files: those of the snapshot before with what has changed, if it has any, or all of them.
+
+        Raises:
+            DataError: A part is damaged.
+        """
+        store = self.folder / STORE
+        text = _read_text(last / SEAL) if last else ""
+        if last is None or not has_disk_store(last):
+            Embedded.write_on_disk(store, map(self.read, sorted(parts)))
+            text = ""
+        else:
+            link(last / STORE, store)
+            gone, new = set(_listed(last / LISTING)) - set(parts), set(parts) - set(_listed(last / LISTING))
+            old_lines, new_lines = ({line for part in some for line in self.read(part).splitlines(keepends=True)} for some in (gone, new))
+            Embedded.change_on_disk(store, b"".join(old_lines - new_lines), b"".join(new_lines - old_lines))
+        known = {name: digest for name, digest in read_seal(text).items() if name.endswith(".sst")}
+        (self.folder / SEAL).write_text(seal(store, known), "utf-8")
+
     def commit(self, manifest: dict[str, Any], parts: Sequence[Part], state: State) -> Path:
         """Put the snapshot in force, and return its folder."""
         name: str = manifest["sha256"][:16] + ("-sensitive" if manifest["sensitive"] else "")
-        folder = self._draft / name
-        folder.mkdir()
+        folder = self.folder
         texts = {"manifest.json": json.dumps(manifest, indent=2, sort_keys=True).encode() + b"\n"}
         texts |= {LISTING: to_listing(parts).encode(), STATE: _to_text(state)}
         for file, data in texts.items():
@@ -219,8 +259,14 @@ class Writing:
     def _put_in_place(self, folder: Path, target: Path) -> None:
         """Move a snapshot to its name; one that is there already has the same content, file by file, or gets it."""
         if target.is_dir():
-            for path in folder.iterdir():
-                if _read(target / path.name) != _read(path):
+            has_store = has_disk_store(target)
+            if not has_store:
+                (target / SEAL).unlink(missing_ok=True)
+            for path in sorted(folder.iterdir()):
+                if path.name in (STORE, SEAL):
+                    if not has_store:
+                        _exchange(path, target / path.name, self._draft / f"damaged-{path.name}")
+                elif _read(target / path.name) != _read(path):
                     os.replace(path, target / path.name)
             return
         try:
@@ -251,6 +297,21 @@ def _read(path: Path) -> bytes | None:
     return path.read_bytes() if path.is_file() else None
 
 
+def _read_text(path: Path) -> str:
+    return (_read(path) or b"").decode("utf-8", "replace")
+
+
+def has_disk_store(folder: Path) -> bool:
+    """Tell whether a snapshot holds the engine's own files, and whole."""
+    return is_sealed(folder / STORE, _read_text(folder / SEAL))
+
+
+def _exchange(source: Path, target: Path, aside: Path) -> None:
+    if target.exists():
+        target.rename(aside)
+    source.rename(target)
+
+
 def _clear(out: Path) -> None:
     """Remove the drafts of builds that were killed, all but the last snapshots, and the parts that none of these has."""
     snapshots = sorted((path.stat().st_mtime, path) for path in out.iterdir() if (path / "manifest.json").is_file())
@@ -276,17 +337,50 @@ def read_manifest(folder: Path) -> dict[str, Any] | None:
     """Return the manifest of the snapshot in force below a folder, or None if there is none."""
     try:
         name = (folder / "CURRENT").read_text("utf-8").strip()
-        found = json.loads((folder / name / "manifest.json").read_text("utf-8"))
+    except (OSError, ValueError):
+        return None
+    return _manifest_of(folder / name)
+
+
+def _manifest_of(folder: Path) -> dict[str, Any] | None:
+    try:
+        found = json.loads((folder / "manifest.json").read_text("utf-8"))
     except (OSError, ValueError):
         return None
     keys = {"format", "inputs", "sha256", "classes", "quads"}
-    return {**found, "folder": name} if isinstance(found, dict) and keys <= found.keys() and found["format"] == FORMAT else None
+    return {**found, "folder": folder.name} if isinstance(found, dict) and keys <= found.keys() and found["format"] == FORMAT else None
 
 
-def open_snapshot(folder: Path) -> Snapshot:
+QUAD_BYTES = 400
+"""How much memory a quad takes in the engine, measured with graphs of 1 and 10 million quads, and rounded up."""
+
+
+def choose_engine(quads: int, free_bytes: int, *, has_store: bool) -> tuple[Engine, str]:
+    """Return where a server should have the quads, and why, as a sentence.
+
+    They are held twice: by the process that serves, and by the one that answers free-form queries.
+
+    Example:
+        >>> choose_engine(50_000, 2 * 2**30, has_store=False)[1]
+        '50,000 quads are in memory, where they take about 0.04 GiB of the 2.0 GiB that are free.'
+    """
+    wanted = 2 * quads * QUAD_BYTES
+    takes = f"they take about {wanted / 2**30:.2f} GiB of the {free_bytes / 2**30:.1f} GiB that are free"
+    if wanted <= free_bytes // 2:
+        return Engine.memory, f"{quads:,} quads are in memory, where {takes}."
+    if has_store:
+        return Engine.disk, f"{quads:,} quads are on disk, since in memory {takes.replace('they take', 'they would take')}."
+    return Engine.memory, f"{quads:,} quads are in memory, where {takes}. Build with --on-disk, and they are read from the disk."
+
+
+def open_snapshot(folder: Path, engine: Engine | None = None) -> Snapshot:
     """Open the snapshot in force below a folder.
 
     Its quads are read, and compared with their digests, when they are first wanted.
+
+    Args:
+        folder: As for `kg build --out`.
+        engine: Where its quads are to be; without it on disk if it holds the engine's own files, and else in memory.
 
     Raises:
         DataError: There is none, or the list of its parts is not what its digest says.
@@ -301,13 +395,34 @@ def open_snapshot(folder: Path) -> Snapshot:
         raise DataError(f"The snapshot file {str(path)!r} cannot be read: {exc.strerror}. Build it again.") from exc
     if sha256(data).hexdigest() != manifest["sha256"]:
         raise DataError(f"The snapshot file {str(path)!r} is damaged: its digest is not that of the manifest. Build it again.")
-    return Snapshot(manifest, lambda: load(path.parent), path.parent, made=made)
+    chosen = engine or (Engine.disk if (path.parent / SEAL).is_file() else Engine.memory)
+    return Snapshot(manifest, lambda: load(path.parent, chosen), path.parent, made=made, engine=chosen)
 
 
-def load(folder: Path) -> Embedded:
+def load(folder: Path, engine: Engine = Engine.memory) -> Embedded:
     """Return the quads of the snapshot in a folder.
 
     Raises:
         DataError: A part is missing, or is not what its digest says.
     """
-    return Embedded.from_chunks(read_parts(folder.parent / PARTS, _listed(folder / LISTING)))
+    if engine == Engine.memory:
+        return Embedded.from_chunks(read_parts(folder.parent / PARTS, _listed(folder / LISTING)))
+    if not (folder / SEAL).is_file():
+        raise DataError(f"The snapshot {str(folder)!r} holds no files of the engine. Build it with --on-disk, or serve it from memory.")
+    if not has_disk_store(folder):
+        raise DataError(
+            f"The snapshot's store {str(folder / STORE)!r} is damaged: its files are not what their digests say. Build it again."
+        )
+    return Embedded.on_disk(folder / STORE)
+
+
+def read_parts_of(folder: Path) -> tuple[Part, ...]:
+    """Return the parts of the snapshot in a folder; none, if there is none."""
+    return _listed(folder / LISTING)
+
+
+def table_of(folder: Path) -> Path | None:
+    """Return the table of the shipped projection in the folder of a snapshot, if it is there, whole and of this release."""
+    projection, manifest = read_projection(), _manifest_of(folder)
+    path = folder / table_name(projection)
+    return path if manifest and is_table(path, projection, manifest["sha256"]) else None

@@ -381,6 +381,54 @@ class Embedded(Store):
             raise stream.error or DataError(f"The snapshot cannot be read: {exc}. Build it again.") from exc
         return cls(engine)
 
+    @classmethod
+    def on_disk(cls, folder: Path) -> Embedded:
+        """Open what `write_on_disk` has written, for reading; it takes no time and little memory, whatever its size.
+
+        Raises:
+            DataError: It cannot be opened.
+        """
+        try:
+            return cls(ox.Store.read_only(str(folder)))
+        except (OSError, ValueError) as exc:
+            raise DataError(f"The snapshot's store {str(folder)!r} cannot be opened: {exc}. Build it again.") from exc
+
+    @staticmethod
+    def write_on_disk(folder: Path, chunks: Iterable[bytes]) -> None:
+        """Load N-Quads that come in pieces into the engine's own files.
+
+        Raises:
+            DataError: What the pieces raise.
+            OSError: The folder cannot be written.
+        """
+        stream = _Stream(chunks)
+        engine = ox.Store(str(folder))
+        try:
+            engine.bulk_load(cast(IO[bytes], stream), format=ox.RdfFormat.N_QUADS)
+            engine.flush()
+        except OSError as exc:
+            raise stream.error or exc from exc
+
+    @staticmethod
+    def change_on_disk(folder: Path, gone: bytes, new: bytes) -> None:
+        """Take lines of N-Quads out of the engine's own files, and put others in.
+
+        Raises:
+            OSError: The folder cannot be written.
+        """
+        engine = ox.Store(str(folder))
+        for quad in ox.parse(gone, format=ox.RdfFormat.N_QUADS):
+            engine.remove(quad)
+        engine.extend(ox.parse(new, format=ox.RdfFormat.N_QUADS))
+        for graph in list(engine.named_graphs()):
+            if next(engine.quads_for_pattern(None, None, None, graph), None) is None:
+                engine.remove_graph(graph)
+        engine.flush()
+
+    def quads(self, subject: str | None = None, predicate: str | None = None, value: str | None = None) -> Iterator[ox.Quad]:
+        """Yield the quads with this subject, predicate and object, each an IRI or None for any."""
+        return self.engine.quads_for_pattern(*(ox.NamedNode(iri) if iri else None for iri in (subject, predicate, value)))
+
     def extend(self, quads: Iterable[ox.Quad]) -> None:
         """Add quads; only the build does so, before anyone reads."""
         self.engine.extend(quads)

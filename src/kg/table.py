@@ -26,7 +26,7 @@ from kg.tablefile import fill, is_whole, to_meta
 _LIST = "(SELECT value FROM json_each(?))"
 _EDGES = "SELECT number, start, end, relation, fact, source, inferred, known_by, ended_by, attributes FROM edge"
 
-_OWN = "',' || trim(json_patch('{' || ifnull(proof.ready, '') || '}', found.attributes), '{}')"
+_OWN = "',' || trim(json_patch('{' || ifnull(told, '') || '}', attributes), '{}')"
 """An edge that a projection tells more of than its fact does: both in one record."""
 
 CONNECTIONS = 4
@@ -237,20 +237,20 @@ class Table:
         return tuple([Node(id, name, label, kind, degree, Told(texts.told, number)) for number, id, name, label, kind, degree in rows])
 
     def edges(self, numbers: Iterable[int] | None, filters: Filters = OPEN) -> tuple[Edge, ...]:
-        """Return the edges among some nodes, or among all, in the order of the projection."""
+        """Return the edges among some nodes, or among all, in the order of their ends."""
         condition, values = self._condition(filters)
         if numbers is None and filters.classes:
             numbers = self.keep(self._all(), filters)
         if numbers is None:
-            return self._to_edges(self._select(f"{_EDGES} WHERE 1 {condition} ORDER BY number", *values))
+            return self._to_edges(self._select(f"{_EDGES} WHERE 1 {condition}", *values))
         among = json.dumps(list(numbers))
-        query = f"{_EDGES} WHERE start IN {_LIST} AND +end IN {_LIST} {condition} ORDER BY number"
+        query = f"{_EDGES} WHERE start IN {_LIST} AND +end IN {_LIST} {condition}"
         return self._to_edges(self._select(query, among, among, *values))
 
     def edges_between(self, first: int, second: int, filters: Filters = OPEN) -> tuple[Edge, ...]:
         """Return the edges between two nodes, in either direction."""
         condition, values = self._condition(filters)
-        query = f"{_EDGES} WHERE ((start = ? AND end = ?) OR (start = ? AND end = ?)) {condition} ORDER BY number"
+        query = f"{_EDGES} WHERE ((start = ? AND end = ?) OR (start = ? AND end = ?)) {condition}"
         return self._to_edges(self._select(query, first, second, second, first, *values))
 
     def nodes_json(self, numbers: Iterable[int]) -> str:
@@ -264,7 +264,7 @@ class Table:
         return f"[{self._select(query, json.dumps(list(numbers)))[0][0] or ''}]"
 
     def edges_json(self, numbers: Iterable[int], filters: Filters = OPEN) -> str:
-        """Return the edges among some nodes as records in JSON, as `exports.to_json` has them, in the order of the projection.
+        """Return the edges among some nodes as records in JSON, as `exports.to_json` has them, in the order of their ends.
 
         What an edge tells of its fact is ready in the table; the rest is put around it here, so that no object is made.
         """
@@ -274,18 +274,22 @@ class Table:
         query = f"""
         SELECT group_concat(format(
             '{{%s,"inferred":%s%s%s,"source":"%s","target":"%s","key":"%d"}}',
-            named.ready, iif(inferred, 'true', 'false'), iif(found.source, format(',"reported_in":"%s"', origin.id), ''),
-            iif(found.attributes IS NULL, ',' || proof.ready, {_OWN}), one.id, other.id, found.number))
-        FROM (SELECT * FROM edge WHERE start IN {_LIST} AND +end IN {_LIST} {condition} ORDER BY number) AS found
-        CROSS JOIN relation AS named ON named.number = found.relation
-        CROSS JOIN thing AS one ON one.number = found.start
-        CROSS JOIN thing AS other ON other.number = found.end
-        LEFT JOIN thing AS proof ON proof.number = found.fact
-        LEFT JOIN thing AS origin ON origin.number = found.source"""
+            reads, iif(inferred, 'true', 'false'), iif(origin IS NULL, '', format(',"reported_in":"%s"', origin)),
+            iif(attributes IS NULL, ',' || told, {_OWN}), start_id, end_id, number))
+        FROM (
+            SELECT found.number, found.inferred, found.attributes, named.ready AS reads, one.id AS start_id, other.id AS end_id,
+                proof.ready AS told, origin.id AS origin
+            FROM (SELECT * FROM edge WHERE start IN {_LIST} AND +end IN {_LIST} {condition}) AS found
+            CROSS JOIN relation AS named ON named.number = found.relation
+            CROSS JOIN thing AS one ON one.number = found.start
+            CROSS JOIN thing AS other ON other.number = found.end
+            LEFT JOIN thing AS proof ON proof.number = found.fact
+            LEFT JOIN thing AS origin ON origin.number = found.source
+            ORDER BY one.id, other.id, named.id, proof.id, found.number)"""
         return f"[{self._select(query, among, among, *values)[0][0] or ''}]"
 
-    def connected(self, filters: Filters) -> list[int]:
-        """Return the nodes that pass the filters, the most connected first.
+    def connected(self, filters: Filters, limit: int = -1) -> list[int]:
+        """Return the nodes that pass the filters, the most connected first; all, or some at most.
 
         Where relations, sources or a day are asked for, a node without an edge that passes is left out.
         """
@@ -300,12 +304,18 @@ class Table:
             AND (EXISTS (SELECT 1 FROM edge WHERE start = thing.number {out})
                 OR EXISTS (SELECT 1 FROM edge WHERE end = thing.number {back}))"""
             values += [*out_values, *back_values]
-        return [number for (number,) in self._select(f"{query} ORDER BY number", *values)]
+        return [number for (number,) in self._select(f"{query} ORDER BY degree DESC, id LIMIT ?", *values, limit)]
+
+    def most_connected(self, numbers: Iterable[int], limit: int) -> set[int]:
+        """Return those of some nodes that have the most edges."""
+        query = f"SELECT number FROM thing WHERE number IN {_LIST} ORDER BY degree DESC, id LIMIT ?"
+        return {number for (number,) in self._select(query, json.dumps(list(numbers)), limit)}
 
     def _all(self) -> list[int]:
         return [number for (number,) in self._select("SELECT number FROM thing WHERE is_node")]
 
-    def _to_edges(self, rows: Iterable[tuple[Any, ...]]) -> tuple[Edge, ...]:
+    def _to_edges(self, rows: Iterable[tuple[Any, ...]], *, is_ordered: bool = False) -> tuple[Edge, ...]:
+        """Return rows as edges, in the order of their ends, relations and facts, or as they come."""
         found = list(rows)
         facts = {row[4] for row in found if row[4]}
         ids = self.ids_of(facts.union(*(row[1:3] for row in found))) | self._sources
@@ -323,7 +333,7 @@ class Table:
             reads = (ids[start], ids[end], *relations[relation])
             days = (_to_date(known_by), _to_date(ended_by))
             edges.append(Edge(number, *reads, id, ids.get(source), inferred == 1, *days, proof, attributes))
-        return tuple(edges)
+        return tuple(edges if is_ordered else sorted(edges, key=lambda edge: (*edge[1:4], edge.fact or "", edge.number)))
 
     @cached_property
     def _sources(self) -> dict[int | None, str]:
@@ -365,11 +375,14 @@ class Table:
         (out, out_values), (back, back_values) = self._condition(filters, "end"), self._condition(filters, "start")
         query = f"""
         {_EDGES} JOIN (
-            SELECT number AS at, relation AS by, 0 AS inward FROM edge WHERE start = ? {out}
+            SELECT at AS place, relation AS by, 0 AS inward, end AS other FROM edge WHERE start = ? {out}
             UNION ALL
-            SELECT number, relation, 1 FROM edge WHERE end = ? AND start != end {back}
-        ) ON number = at ORDER BY (SELECT id FROM relation WHERE relation.number = by), inward, number LIMIT ? OFFSET ?"""
-        return self._to_edges(self._select(query, number, *out_values, number, *back_values, limit, offset))
+            SELECT at, relation, 1, start FROM edge WHERE end = ? AND start != end {back}
+        ) ON at = place
+        ORDER BY (SELECT id FROM relation WHERE relation.number = by), inward, (SELECT id FROM thing WHERE thing.number = other),
+            (SELECT id FROM thing WHERE thing.number = fact), number
+        LIMIT ? OFFSET ?"""
+        return self._to_edges(self._select(query, number, *out_values, number, *back_values, limit, offset), is_ordered=True)
 
     # ------------------------------------------------------------ names
 

@@ -19,7 +19,7 @@ from kg.api.frame import MAX_PARAMS
 from kg.api.networks import MOST_SEEDS
 from kg.api.pages import entity_path
 from kg.draw import CALM, OTHER, STYLES
-from kg.elements import Edge, Filters, Node
+from kg.elements import OPEN, Edge, Filters, Node
 from kg.network import neighbours
 from kg.queries import Graph
 from kg.vocab import shorten
@@ -139,7 +139,8 @@ def _nodes_named(graph: Graph, text: str) -> Sequence[Node]:
 
 
 def _most_connected(graph: Graph) -> Sequence[Node]:
-    """Return something to begin with: the most connected nodes, which the table numbers first."""
-    nodes = graph.table().nodes(range(1, 5 * OFFERED))
+    """Return something to begin with: the most connected nodes."""
+    table = graph.table()
+    nodes = table.nodes(table.connected(OPEN, 5 * OFFERED))
     ranked = sorted(nodes, key=lambda node: (node.class_name in CALM, -node.degree, node.id))
     return ranked[:OFFERED]
