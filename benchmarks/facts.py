@@ -585,13 +585,13 @@ CARDS: dict[Callable[[Article], None], int] = {
 """What a source tells, and how often."""
 
 LARGEST_CARD_QUADS = 250
-"""With room for less than this only statements are told, so that a source ends near its size."""
+"""With room for less than this only statements are told in a large source, so that it ends near its size."""
 
 
-def tell_facts(article: Article, until: int) -> None:
-    """Tell facts of every sort until the tally has so many quads."""
+def tell_facts(article: Article, until: int, reserve: int) -> None:
+    """Tell facts of every sort until the tally has so many quads; with less than the reserve to go, only statements."""
     deck: list[Callable[[Article], None]] = []
-    while article.tally.quads < until - LARGEST_CARD_QUADS:
+    while article.tally.quads < until - reserve:
         if not deck:
             deck = [card for card, number in CARDS.items() for _ in range(number)]
             article.rng.shuffle(deck)

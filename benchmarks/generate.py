@@ -1,6 +1,6 @@
 """Write an invented graph of any size, in the vocabulary and the layout of `graph/`, to measure this project with.
 
-    python benchmarks/generate.py OUT --quads 1000000 --seed 7
+    python benchmarks/generate.py OUT --quads 1000000 --seed 7 --source-quads 400
 
 It is like the shipped graph, scaled: a few people, events and themes are in very many facts and most are in few; every
 source brings some new entities; sources meet in the entities, and answer and restate one another. People, bodies and
@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from article import Article, Memory, Tally, Terms, quote, settle, to_prefixes, to_turtle
-from facts import tell_byline, tell_facts, tell_newcomers, tell_occasion
+from facts import LARGEST_CARD_QUADS, tell_byline, tell_facts, tell_newcomers, tell_occasion
 from kg.resources import shipped
 from kg.store import parse_file
 from world import Entity, World, capital, make_random, make_world
@@ -42,8 +42,12 @@ FILES = {
 }
 """The files of the entities, beside that of their identifiers."""
 
-SOURCE_QUADS, LEAST_SOURCE_QUADS = 3_300, 2_000
-"""Mean size of a source, and the size of the smallest graph without its vocabulary and its entities."""
+SOURCE_QUADS, LEAST_SOURCE_QUADS = 3_300, 400
+"""Mean size of a source unless another is asked for, and the least mean: with less there is no room for facts behind the
+byline, the occasion and the newcomers."""
+
+LEAST_TOLD_QUADS = 2_000
+"""Size of the smallest graph without its vocabulary and its entities."""
 
 FRAME_QUADS = 16
 """Quads of the description of a source and of its last furniture, which are written when its length is known."""
@@ -56,28 +60,32 @@ class RefusalError(ValueError):
     """The call is wrong; the message says how, in one sentence."""
 
 
-def write_graph(out: Path, quads: int, seed: int) -> int:
+def write_graph(out: Path, quads: int, seed: int, source_quads: int = SOURCE_QUADS) -> int:
     """Write a graph into a folder that is missing or empty.
 
     Args:
         out: The folder.
         quads: How many quads its snapshot is to have.
         seed: Another seed gives another graph.
+        source_quads: Mean size of a source.
 
     Returns:
         How many quads its snapshot has.
 
     Raises:
-        RefusalError: The graph is too small for one source, or the folder is not empty or cannot be written.
+        RefusalError: The graph is too small for one source, or a source for its facts, or the folder is not empty or cannot be
+            written.
     """
+    if source_quads < LEAST_SOURCE_QUADS:
+        raise RefusalError(f"A source of {source_quads:,} quads has no room for facts; ask for {LEAST_SOURCE_QUADS:,} or more.")
     world, tally = make_world(quads, seed), Tally(written=_count_ontology())
     texts = _entity_texts(world, tally)
-    if quads < tally.quads + LEAST_SOURCE_QUADS:
+    if quads < tally.quads + LEAST_TOLD_QUADS:
         raise RefusalError(f"A graph of {quads:,} quads is too small to hold one source; ask for {_least_quads(seed):,} or more.")
     _make_folder(out)
     for name, text in texts.items():
         (out / name).write_text(text, "utf-8", newline="\n")
-    for article in _articles(world, tally, quads):
+    for article in _articles(world, tally, quads, source_quads):
         with (out / "sources" / f"{article.slug}.trig").open("w", encoding="utf-8", newline="\n") as file:
             file.writelines(article.to_trig())
     return tally.quads
@@ -86,8 +94,8 @@ def write_graph(out: Path, quads: int, seed: int) -> int:
 def _least_quads(seed: int) -> int:
     """Return how many quads leave room for one source, beside the entities of a graph of just that size."""
     quads, tally = 0, Tally()
-    while quads < tally.quads + LEAST_SOURCE_QUADS:
-        quads = tally.quads + LEAST_SOURCE_QUADS
+    while quads < tally.quads + LEAST_TOLD_QUADS:
+        quads = tally.quads + LEAST_TOLD_QUADS
         tally = Tally(written=_count_ontology())
         _entity_texts(make_world(quads, seed), tally)
     return quads
@@ -147,16 +155,18 @@ def _count(tally: Tally, name: str, properties: Mapping[str, Terms]) -> str:
 # ---------------------------------------------------------------- sources
 
 
-def _articles(world: World, tally: Tally, quads: int) -> Iterator[Article]:
+def _articles(world: World, tally: Tally, quads: int, source_quads: int) -> Iterator[Article]:
     """Yield one source after another until the tally has so many quads."""
     start, memory = tally.quads, Memory()
-    number = max(1, round((quads - start) / SOURCE_QUADS))
+    number = max(1, round((quads - start) / source_quads))
     rng = make_random(world.seed, "sizes")
     ends = list(accumulate(rng.uniform(0.65, 1.4) for _ in range(number)))
     for index, end in enumerate(ends):
         newcomers = {sort: _share(entities, index, number) for sort, entities in world.entities.items()}
         article = Article(world, tally, memory, number=index, newcomers=newcomers)
-        _fill(article, start + round((quads - start) * end / ends[-1]))
+        # A small source may end a card late, for which the next are shorter; only the last few have to end in time.
+        reserve = LARGEST_CARD_QUADS if index >= number - 3 else min(LARGEST_CARD_QUADS, source_quads // 13)
+        _fill(article, start + round((quads - start) * end / ends[-1]), reserve)
         yield article
 
 
@@ -164,12 +174,12 @@ def _share(entities: Sequence[Entity], index: int, number: int) -> Sequence[Enti
     return entities[len(entities) * index // number : len(entities) * (index + 1) // number]
 
 
-def _fill(article: Article, until: int) -> None:
+def _fill(article: Article, until: int, reserve: int) -> None:
     """Let a source tell until the tally has so many quads, and keep what later ones may speak of."""
     tell_byline(article)
     tell_occasion(article)
     tell_newcomers(article)
-    tell_facts(article, until - FRAME_QUADS)
+    tell_facts(article, until - FRAME_QUADS, reserve)
     _describe(article)
     article.memory.pledges.extend(article.clusters)
     article.memory.views.extend(article.rng.sample(article.told, min(10, len(article.told))))
@@ -207,9 +217,11 @@ def main() -> int:
     parser.add_argument("out", type=Path, metavar="OUT", help="folder to write, new or empty")
     parser.add_argument("--quads", type=int, required=True, help="quads of its snapshot, within about 2 per cent")
     parser.add_argument("--seed", type=int, default=7, help="another seed gives another graph (default: 7)")
+    size = "quads of a source on average (default: %(default)s)"
+    parser.add_argument("--source-quads", type=int, default=SOURCE_QUADS, help=size)
     args = parser.parse_args()
     try:
-        quads = write_graph(args.out, args.quads, args.seed)
+        quads = write_graph(args.out, args.quads, args.seed, args.source_quads)
     except RefusalError as exc:
         print(exc, file=sys.stderr)
         return 2

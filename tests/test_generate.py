@@ -5,7 +5,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from statistics import median
+from statistics import mean, median
 
 import pytest
 
@@ -31,6 +31,14 @@ def _contents(folder: Path) -> dict[str, bytes]:
 def graph(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("generated") / "graph"
     done = _run(folder, "--quads", str(QUADS), "--seed", "7")
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+@pytest.fixture(scope="module")
+def small_sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("small") / "graph"
+    done = _run(folder, "--quads", str(QUADS), "--seed", "7", "--source-quads", "400")
     assert done.returncode == 0, done.stderr
     return folder
 
@@ -80,6 +88,24 @@ def test_a_generated_graph_breaks_no_shape_and_no_rule(stated: build.Stated) -> 
 
 def test_the_snapshot_has_the_quads_that_were_asked_for(stated: build.Stated) -> None:
     assert len(build.derive(stated).engine) == pytest.approx(QUADS, rel=0.02)
+
+
+def test_sources_are_as_small_as_was_asked_for_and_the_graph_holds(small_sources: Path) -> None:
+    stated = build.read(small_sources)
+    assert build.check(stated) == []
+    assert len(build.derive(stated).engine) == pytest.approx(QUADS, rel=0.02)
+    sizes = Counter(graph for graph, *_ in _terms(stated) if graph.startswith("source:"))
+    assert max(sizes.values()) < 2 * median(sizes.values()), "none takes the room of the others"
+    # What the build derives of a source, labels above all, is in the mean that was asked for and not in its own graph.
+    assert 250 < mean(sizes.values()) < 400
+    assert set(_objects(stated, RDF + "type")) == {f"kg:{name}" for name in CLASSES.values()}
+
+
+def test_a_source_without_room_for_facts_is_refused(tmp_path: Path) -> None:
+    done = _run(tmp_path / "graph", "--quads", str(QUADS), "--source-quads", "399")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "A source of 399 quads has no room for facts; ask for 400 or more.\n"
+    assert not (tmp_path / "graph").exists()
 
 
 def test_every_class_occurs(stated: build.Stated) -> None:
