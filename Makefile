@@ -1,10 +1,15 @@
-# make demo · make test · make check · make clean
+# make demo · make test · make check · make bench · make clean
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo test check format picture clean
+# What make bench measures, where it keeps its graphs and peers, and what else it is told.
+SIZES ?= 100000,1000000
+WORK ?= .bench
+BENCH ?=
+
+.PHONY: demo test check format bench picture clean
 .DEFAULT_GOAL := demo
 
 demo: $(VENV)/.installed
@@ -52,6 +57,9 @@ $(VENV)/.developed: pyproject.toml constraints.txt | $(VENV)/bin/python
 	@$(PIP) install --constraint constraints.txt --editable '.[dev]'
 	@touch $@ $(VENV)/.installed
 
+bench: $(VENV)/.installed
+	@$(BIN)/python benchmarks/scale.py --work $(WORK) --sizes $(SIZES) $(BENCH)
+
 picture: $(VENV)/.installed
 	@command -v chromium >/dev/null || { echo "The picture is taken with chromium. On Debian: apt-get install chromium"; exit 1; }
 	@$(BIN)/kg network --story digital-aspirant --out network.html
@@ -59,4 +67,4 @@ picture: $(VENV)/.installed
 		--window-size=1280,760 --virtual-time-budget=4000 --screenshot=network.png "file://$(CURDIR)/network.html#step=4"
 
 clean:
-	rm -rf $(VENV) dist network.html .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .bench dist network.html .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -4,7 +4,7 @@
     python benchmarks/network.py --store SNAPSHOT
 
 Without a snapshot a graph is generated and built first, in a folder that is removed at the end. Each figure is the median of
-some runs with the least and the most; ours and the peer's take turns. The peers are the bridge of rdflib to NetworkX,
+some runs with their quartiles; ours and the peer's take turns. The peers are the bridge of rdflib to NetworkX,
 NetworkX on a graph that is in memory already, and RapidFuzz over all names.
 """
 
@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import gc
+import io
 import os
 import random
 import resource
@@ -20,7 +21,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from statistics import median
@@ -30,6 +30,8 @@ import rdflib
 from rdflib.extras.external_graph_libs import rdflib_to_networkx_multidigraph
 
 import kg
+from facts import misspell
+from figures import Figure
 from kg.names import Name, search
 from kg.network import neighbours, read_network, subgraph, to_networkx
 from kg.paths import find_paths
@@ -39,20 +41,6 @@ SEED = 7
 
 LIMIT = 1000
 """How many nodes a neighbourhood keeps."""
-
-
-@dataclass(frozen=True)
-class Figure:
-    """Seconds that something took, run by run."""
-
-    seconds: tuple[float, ...]
-
-    def __str__(self) -> str:
-        return f"{_time(median(self.seconds))} ({_time(min(self.seconds))}–{_time(max(self.seconds))})"
-
-
-def _time(seconds: float) -> str:
-    return f"{seconds:.2f} s" if seconds >= 1 else f"{seconds * 1000:.2f} ms" if seconds < 0.1 else f"{seconds * 1000:.0f} ms"
 
 
 def take_turns(calls: Sequence[Callable[[], object]], runs: int) -> list[Figure]:
@@ -68,7 +56,7 @@ def take_turns(calls: Sequence[Callable[[], object]], runs: int) -> list[Figure]
 
 def print_row(what: str, ours: object, peer: Figure | None = None, name: str = "", target: str = "") -> None:
     """Print one line of the table."""
-    ratio = f"{median(peer.seconds) / median(ours.seconds):.1f}" if peer and isinstance(ours, Figure) else ""
+    ratio = f"{peer.middle / ours.middle:.1f}" if peer and isinstance(ours, Figure) else ""
     print(f"| {what} | {ours} | {f'{name}: {peer}' if peer else ''} | {ratio} | {target} |", flush=True)
 
 
@@ -98,24 +86,17 @@ def make_table(store: Path) -> tuple[float, float, float]:
     return seconds, after - before, path.stat().st_size / 1e6
 
 
-def load_rdflib(store: Path) -> rdflib.Graph:
-    """Return the triples of a snapshot in one graph of rdflib, since its bridge refuses a dataset."""
-    (path,) = store.rglob("quads.nq")
-    graph = rdflib.Graph()
-    with path.open(encoding="utf-8") as lines:
-        triples = "".join(line[: line.rindex("<")] + ".\n" for line in lines)
-    return graph.parse(data=triples, format="nt")
+def load_rdflib(graph: kg.Graph) -> rdflib.Graph:
+    """Return the triples of a graph in one graph of rdflib, since its bridge refuses a dataset."""
+    out = io.BytesIO()
+    graph.write(out, "nq")
+    triples = (line[: line.rindex("<")] + ".\n" for line in out.getvalue().decode().splitlines())
+    return rdflib.Graph().parse(data="".join(triples), format="nt")
 
 
-def misspell(name: str, chosen: random.Random) -> str:
-    """Return a name with two neighbouring letters swapped."""
-    at = chosen.randrange(1, len(name) - 2)
-    return name[:at] + name[at + 1] + name[at] + name[at + 2 :]
-
-
-def compare_building(graph: kg.Graph, store: Path, runs: int) -> None:
+def compare_building(graph: kg.Graph, runs: int) -> None:
     """Time how the MultiDiGraph is built, from the table and by the bridge of rdflib."""
-    bare = load_rdflib(store)
+    bare = load_rdflib(graph)
     ours, peer = take_turns([lambda: to_networkx(read_network(graph)), partial(rdflib_to_networkx_multidigraph, bare)], runs)
     print_row("MultiDiGraph with dates, money, passages", ours, peer, "rdflib bridge, without them", "3 times faster")
 
@@ -159,7 +140,7 @@ def compare_walking(graph: kg.Graph, runs: int) -> None:
 def _second(call: Callable[[], object]) -> float:
     """Return the seconds of a second call, since the first may fill a cache."""
     call()
-    return take_turns([call], 1)[0].seconds[0]
+    return take_turns([call], 1)[0].middle
 
 
 def _one_path(graph: nx.Graph[str], first: str, second: str) -> object:
@@ -171,9 +152,9 @@ def compare_search(graph: kg.Graph) -> None:
     names = [Name(*row) for row in name_rows(graph.store)]
     chosen = random.Random(SEED)
     meant = chosen.sample([name for name in names if name.is_entity and name.is_label and len(name.name) > 6], 50)
-    texts = [misspell(name.name, chosen) for name in meant]
-    ours = Figure(tuple(take_turns([partial(graph.find, text)], 1)[0].seconds[0] for text in texts))
-    peer = Figure(tuple(take_turns([partial(search, names, text)], 1)[0].seconds[0] for text in texts[:5]))
+    texts = [misspell(chosen, name.name) for name in meant]
+    ours = Figure(tuple(take_turns([partial(graph.find, text)], 1)[0].middle for text in texts))
+    peer = Figure(tuple(take_turns([partial(search, names, text)], 1)[0].middle for text in texts[:5]))
     first = sum(name.id in [match.id for match in graph.find(text, limit=1)] for text, name in zip(texts, meant, strict=True))
     print_row(f"search for 50 misspelt names among {len(names):,}, {first} found first", ours, peer, "RapidFuzz over all", "20 ms")
 
@@ -191,12 +172,12 @@ def main(argv: Sequence[str] | None = None) -> None:
         graph = kg.open(store=store)
         quads, nodes = graph.snapshot.manifest["quads"], len(graph.table().ids())
         print(f"{quads:,} quads, {nodes:,} nodes; Python {sys.version.split()[0]}, {os.cpu_count()} cores\n")
-        print("| what | kg, median (least–most) | peer | times faster | target |\n|---|---|---|---|---|")
+        print("| what | kg, median (quartiles) | peer | times faster | target |\n|---|---|---|---|---|")
         table = f"{seconds:.1f} s, {memory:,.0f} MB over the loaded quads, {size:,.1f} MB on disk"
         print_row("table of the projection", table, target="1 minute")
         compare_walking(graph, args.runs)
         compare_search(graph)
-        compare_building(graph, store, args.runs)
+        compare_building(graph, args.runs)
         print(f"\npeak memory of this process: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:,.0f} MB")
 
 
