@@ -2,9 +2,11 @@ import os
 import re
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 from collections import Counter
+from contextlib import closing
 from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -18,8 +20,10 @@ from hypothesis import strategies as st
 from conftest import BASE, Runner, compiled
 from kg import build, compiler, snapshots, units
 from kg.errors import CheckError, DataError, ParseError
+from kg.projection import read_projection
 from kg.resources import shipped
 from kg.store import Embedded, to_data
+from kg.tablefile import table_name, write_table
 from kg.vocab import DERIVED_GRAPH
 
 GRAPHS = sorted(path for path in (Path(__file__).parent / "graphs").iterdir() if path.is_dir())
@@ -473,7 +477,7 @@ def test_after_any_edits_a_build_comes_to_what_one_from_nothing_does(edits: list
     with TemporaryDirectory() as folder:
         graph, out = Path(folder) / "graph", Path(folder) / "out"
         shutil.copytree(BASE, graph)
-        compiler.build(graph, out)
+        compiler.build(graph, out, on_disk=True)
         for name, place, kind in edits:
             path = graph / name
             path.write_text(_edit(path.read_text("utf-8"), place, kind), "utf-8")
@@ -488,10 +492,84 @@ def test_after_any_edits_a_build_comes_to_what_one_from_nothing_does(edits: list
                     compiler.build(graph, out)
                 assert list(caught.value.findings) == findings
             else:
-                compiler.build(graph, out)
+                made = compiler.build(graph, out, on_disk=True)
                 assert _held(out) == compiled(graph).manifest
                 whole = build.derive(build.without_sensitive(stated))
-                assert to_data(snapshots.open_snapshot(out).embedded.engine) == to_data(whole.engine)
+                for engine in snapshots.Engine:
+                    assert to_data(snapshots.load(made, engine).engine) == to_data(whole.engine)
+                write_table(Path(folder) / "whole.sqlite", whole, read_projection(), _held(out)["sha256"])
+                assert _told(made / table_name(read_projection())) == _told(Path(folder) / "whole.sqlite")
+
+
+TABLES = {
+    "thing": "SELECT id, class, label, kind, is_node, degree, attributes, passages, ready FROM thing ORDER BY id",
+    "edge": """SELECT edge.number, one.id, other.id, relation.id, relation.label, relation.ready, proof.id, origin.id, inferred, known_by,
+        ended_by, edge.attributes FROM edge JOIN thing one ON one.number = start JOIN thing other ON other.number = end
+        JOIN relation ON relation.number = edge.relation LEFT JOIN thing proof ON proof.number = fact
+        LEFT JOIN thing origin ON origin.number = source ORDER BY edge.number""",
+    "relation": "SELECT id, label, inverse_label, ready FROM relation ORDER BY 1, 2, 3",
+    "name": "SELECT * FROM name ORDER BY number",
+    "grams": "SELECT term, doc FROM gram_count ORDER BY term",
+    "address": "SELECT * FROM address ORDER BY source",
+    "term": "SELECT * FROM term ORDER BY 1, 2",
+    "meta": "SELECT * FROM meta ORDER BY name",
+}
+"""What a table tells, whatever numbers its rows have."""
+
+
+def _told(path: Path) -> dict[str, list[Any]]:
+    with closing(sqlite3.connect(path)) as connection:
+        return {name: connection.execute(query).fetchall() for name, query in TABLES.items()}
+
+
+def test_a_store_on_disk_that_is_damaged_is_never_answered_from_and_mended_by_the_next_build(tmp_path: Path) -> None:
+    folder = compiler.build(BASE, tmp_path, on_disk=True)
+    whole = to_data(snapshots.load(folder).engine)
+    path = max((folder / "store").glob("*.sst"), key=lambda path: path.stat().st_size)
+    data = path.read_bytes()
+    path.write_bytes(data[:100] + bytes([data[100] ^ 1]) + data[101:])
+    with pytest.raises(DataError, match=r"is damaged.*Build it again"):
+        assert snapshots.open_snapshot(tmp_path).store
+    assert to_data(snapshots.open_snapshot(tmp_path, snapshots.Engine.memory).embedded.engine) == whole
+    compiler.build(BASE, tmp_path, on_disk=True)
+    assert to_data(snapshots.open_snapshot(tmp_path).embedded.engine) == whole
+
+
+def test_the_next_store_shares_the_files_that_stay(small_graph: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    first = compiler.build(small_graph, out, on_disk=True)
+    _spoil(small_graph, '"Dismiss no crane driver"', '"Keep every crane driver"')
+    second = compiler.build(small_graph, out, on_disk=True)
+    numbers = [{path.stat().st_ino for path in (folder / "store").glob("*.sst")} for folder in (first, second)]
+    assert numbers[0] & numbers[1]
+    assert snapshots.has_disk_store(first)
+    assert "Dismiss no crane driver" in str(snapshots.load(first, snapshots.Engine.disk).select("SELECT ?label { ?s rdfs:label ?label }"))
+
+
+def test_a_snapshot_says_where_its_quads_are_and_why() -> None:
+    free = 4 * 2**30
+    assert snapshots.choose_engine(1_000, free, has_store=True)[0] == snapshots.Engine.memory
+    engine, why = snapshots.choose_engine(10_000_000, free, has_store=True)
+    assert engine == snapshots.Engine.disk
+    assert why == "10,000,000 quads are on disk, since in memory they would take about 7.45 GiB of the 4.0 GiB that are free."
+    assert snapshots.choose_engine(10_000_000, free, has_store=False)[1].endswith("Build with --on-disk, and they are read from the disk.")
+
+
+def test_a_full_disk_leaves_what_was_there_and_says_so(small_graph: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    out = tmp_path / "out"
+    compiler.build(small_graph, out)
+    before = _held(out)
+    _spoil(small_graph, '"Dismiss no crane driver"', '"Keep every crane driver"')
+
+    def full(*_: object) -> int:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "write_bytes", full)
+        with pytest.raises(DataError, match=r"cannot be written to .*No space left on device\. What was there is as it was"):
+            compiler.build(small_graph, out)
+    assert _held(out) == before
+    assert list(out.glob(".build-*")) == []
 
 
 def _edit(text: str, place: int, kind: int) -> str:

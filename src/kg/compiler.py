@@ -66,11 +66,11 @@ Progress = Callable[[str, int, int], None]
 """Is told what is being done, how much of it is done, and how much there is."""
 
 
-def _say_nothing(stage: str, done: int, total: int) -> None:
+def say_nothing(stage: str, done: int, total: int) -> None:
     """Nobody wants to know."""
 
 
-def build(graph: Path, out: Path, *, sensitive: bool = False, on_disk: bool | None = None, progress: Progress = _say_nothing) -> Path:
+def build(graph: Path, out: Path, *, sensitive: bool = False, on_disk: bool | None = None, progress: Progress = say_nothing) -> Path:
     """Compile a graph: parse, check, derive, and write a snapshot that is put in force when it is whole.
 
     Args:
@@ -111,7 +111,6 @@ def build(graph: Path, out: Path, *, sensitive: bool = False, on_disk: bool | No
         if on_disk or (on_disk is None and sum(part.quads for part in parts) >= DISK_QUADS):
             progress("writing the store", 0, 1)
             writing.write_store(parts, state.before)
-            progress("writing the store", 1, 1)
             _write_table(writing, parts, state, {unit.graph: unit for unit in units}, digest_of(parts), progress)
         return writing.commit(manifest, parts, State(environment, run.holds, {unit.graph: unit for unit in units}))
 
@@ -217,9 +216,9 @@ class _Run:
         wanted = [name for name in self.files if name not in known or gone.intersection(known[name][1])]
         spilled: dict[str, list[Path]] = {}
         for count, name in enumerate(wanted):
-            self.progress("reading", count, len(wanted))
+            self.progress("reading files", count, len(wanted))
             self.holds[name] = (self.files[name], tuple(self._spill(name, spilled)))
-        self.progress("reading", len(wanted), len(wanted))
+        self.progress("reading files", len(wanted), len(wanted))
         again = {name for name, entry in known.items() if name not in self.holds and not spilled.keys().isdisjoint(entry[1])}
         for name in sorted(again):
             self.holds[name] = (self.files[name], tuple(self._spill(name, spilled)))
@@ -358,13 +357,13 @@ class _Run:
                 self.findings = work_on_entities(entities, around, changed, self._lines([entities]))[0]
         total, done = len(self.drafts.keys() - {ENTITIES_GRAPH}), 0
         for batch in self._batches():
-            self.progress("checking", done, total)
+            self.progress("checking sources", done, total)
             findings, made = work(batch, around, {})
             if findings:
                 findings, made = work(batch, around, self._lines(batch))
             self._keep(findings, made, units)
             done += len(batch)
-        self.progress("checking", done, total)
+        self.progress("checking sources", done, total)
         return units
 
     def _keep(self, findings: list[Finding], made: list[Made], units: list[Unit]) -> None:
@@ -468,9 +467,9 @@ def _write_table(
 
     def changes() -> Iterator[Change]:
         for count, some in enumerate(chunks(sorted(graphs), SOURCES_AT_ONCE)):
-            progress("writing the table", min(count * SOURCES_AT_ONCE, len(graphs)), len(graphs))
+            progress("writing the table of sources", count * SOURCES_AT_ONCE, len(graphs))
             yield _change(writing, some, old_units, units, whole)
-        progress("writing the table", len(graphs), len(graphs))
+        progress("writing the table of sources", len(graphs), len(graphs))
 
     path = writing.folder / table_name(read_projection())
     change_table(path, before, changes(), {name for name in entities if _is_entity(whole, name)}, whole, snapshot)
@@ -515,7 +514,7 @@ def cache_folder(graph: Path) -> Path:
     return cache / sha256(str(graph.resolve()).encode()).hexdigest()[:16]
 
 
-def open_graph(graph: Path, *, sensitive: bool = False, progress: Progress = _say_nothing) -> Snapshot:
+def open_graph(graph: Path, *, sensitive: bool = False, progress: Progress = say_nothing) -> Snapshot:
     """Open a graph as its files are now, building it first if they have changed since the last time.
 
     If they do not hold, the last good snapshot answers, and its note says so. With sensitive facts the graph is built for

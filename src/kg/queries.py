@@ -21,12 +21,12 @@ from typing import IO, TYPE_CHECKING
 
 import yaml
 
-from kg.compiler import open_graph
+from kg.compiler import Progress, open_graph, say_nothing
 from kg.errors import SEARCH, CallError, DataError, NotFoundError
 from kg.names import Match
 from kg.projection import read_projection
 from kg.resources import shipped
-from kg.snapshots import Snapshot, open_snapshot
+from kg.snapshots import Engine, Snapshot, open_snapshot
 from kg.store import Embedded, Rows, Store, Triples, Value
 from kg.table import Table
 from kg.vocab import BASE, CODE, EXPORT_GRAPH, ID, KG, OWL, RDF, RDFS, XSD, expand, listed, shorten, suggest
@@ -383,7 +383,13 @@ def _article(noun: str) -> str:
 
 
 def open_any(
-    graph: Path | str | None = None, *, store: Path | str | None = None, endpoint: str | None = None, sensitive: bool = False
+    graph: Path | str | None = None,
+    *,
+    store: Path | str | None = None,
+    endpoint: str | None = None,
+    sensitive: bool = False,
+    engine: Engine | None = None,
+    progress: Progress = say_nothing,
 ) -> Graph:
     """Open a graph.
 
@@ -392,6 +398,8 @@ def open_any(
         store: Folder of a snapshot made by `kg build --out`, instead of a graph.
         endpoint: Address of a SPARQL server that holds the graph, instead of either.
         sensitive: Keep the facts that are marked sensitive.
+        engine: Where the quads of a snapshot are: `memory` or `disk`; without it on disk, if the snapshot is large.
+        progress: Is told what a build does, how much of it is done, and how much there is.
 
     Raises:
         CallError: More than one of these is given.
@@ -407,5 +415,5 @@ def open_any(
         remote, manifest = connect(endpoint)
         return Graph(Snapshot(dict(manifest), lambda: remote))
     if store is not None:
-        return Graph(open_snapshot(Path(store)))
-    return Graph(open_graph(Path(graph) if graph is not None else shipped("graph"), sensitive=sensitive))
+        return Graph(open_snapshot(Path(store), engine))
+    return Graph(open_graph(Path(graph) if graph is not None else shipped("graph"), sensitive=sensitive, progress=progress))

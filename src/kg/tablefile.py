@@ -80,7 +80,9 @@ INSERT INTO relation (id, label, inverse_label, ready)
         '"relation":' || json_quote(relation) || ',"label":' || json_quote(label) || ',"inverse_label":' || json_quote(inverse_label)
     FROM row ORDER BY 1, 2, 3;
 INSERT INTO edge
-    SELECT row.at, row.number, one.number, other.number, named.number, proof.number, origin.number, inferred, known_by, ended_by, row.attributes
+    SELECT
+        row.at, row.number, one.number, other.number, named.number, proof.number, origin.number, inferred, known_by, ended_by,
+        row.attributes
     FROM row
     JOIN thing one ON one.id = row.start
     JOIN thing other ON other.id = row.end

@@ -18,6 +18,7 @@ from kg.cli.frame import (
     app,
     count,
     open_graph,
+    reporting,
     show_text,
     to_path,
     write_file,
@@ -36,8 +37,11 @@ def build(
     ] = None,
     graph: GraphOption = None,
     sensitive: SensitiveOption = False,
+    on_disk: Annotated[
+        bool | None, typer.Option("--on-disk/--in-memory", help="Write the engine's own files too. Default: from 1,000,000 quads on.")
+    ] = None,
 ) -> None:
-    """Compile the graph: parse, check, derive, and write an immutable snapshot."""
+    """Compile the graph: parse, check, derive, and write an immutable snapshot; only what has changed is worked on again."""
     from kg import compiler
     from kg.queries import Graph
     from kg.resources import shipped
@@ -47,7 +51,8 @@ def build(
         raise CallError("A snapshot with sensitive facts is not kept in the cache. Say where to write it with --out DIR.")
     folder = graph or shipped("graph")
     target = out or compiler.cache_folder(folder) / "plain"
-    path = compiler.build(folder, target, sensitive=sensitive)
+    with reporting() as progress:
+        path = compiler.build(folder, target, sensitive=sensitive, on_disk=on_disk, progress=progress)
     opened = open_snapshot(target)
     Graph(opened).table()
     manifest = opened.manifest

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
+from time import monotonic
 from typing import IO, TYPE_CHECKING, Annotated
 
 import typer
@@ -79,10 +80,61 @@ def open_graph(graph: Path | None, store: Path | None = None, endpoint: str | No
     """Open what the options name; what the snapshot has to say of itself goes to standard error."""
     from kg.queries import open_any
 
-    opened = open_any(graph, store=store, endpoint=endpoint)
+    with reporting() as progress:
+        opened = open_any(graph, store=store, endpoint=endpoint, progress=progress)
     if opened.snapshot.note:
         print(f"kg: {opened.snapshot.note}", file=sys.stderr)
     return opened
+
+
+class Reporter:
+    """Says on standard error how far long work is, how fast it goes and how long it will take; short work is not spoken of.
+
+    Args:
+        is_terminal: Whether one line is written again and again, or a new one now and then.
+    """
+
+    def __init__(self, *, is_terminal: bool) -> None:
+        self._is_terminal = is_terminal
+        self._begun = self._said = self._started = monotonic()
+        self._stage, self._first, self._is_open = "", 0, False
+
+    def __call__(self, stage: str, done: int, total: int) -> None:
+        """Tell that some of the steps of a stage are done."""
+        now = monotonic()
+        if stage != self._stage:
+            self._stage, self._started, self._first = stage, now, done
+        if now - self._begun < SILENT_S or now - self._said < (REDRAWN_S if self._is_terminal else REPEATED_S):
+            return
+        self._said = now
+        text = f"kg: {stage}" + (f", {done:,} of {total:,}" if total > 1 else "") + self._rate(now, done, total)
+        sys.stderr.write(f"\r\x1b[K{text}" if self._is_terminal else f"{text}\n")
+        sys.stderr.flush()
+        self._is_open = self._is_terminal
+
+    def _rate(self, now: float, done: int, total: int) -> str:
+        rate = (done - self._first) / (now - self._started) if now > self._started else 0
+        return f", {rate:,.0f} a second, {(total - done) / rate:,.0f} s left" if rate else ""
+
+    def close(self) -> None:
+        """Leave an empty line."""
+        if self._is_open:
+            sys.stderr.write("\r\x1b[K")
+            sys.stderr.flush()
+
+
+SILENT_S, REDRAWN_S, REPEATED_S = 2.0, 0.2, 10.0
+"""For how long nothing is said, and how often something is: on a terminal and elsewhere."""
+
+
+@contextmanager
+def reporting() -> Iterator[Reporter]:
+    """Report what is done meanwhile."""
+    reporter = Reporter(is_terminal=sys.stderr.isatty())
+    try:
+        yield reporter
+    finally:
+        reporter.close()
 
 
 def value_of(format: StrEnum | None) -> str | None:
