@@ -179,11 +179,7 @@ class Graph:
         return next((str(row[0]) for row in self.store.select(query)), None)
 
     def write(self, out: IO[bytes], format: str) -> None:
-        """Write the whole graph as one file, from which `kg build` makes the same snapshot again.
-
-        A graph of its own, `…/graph/export`, describes the file as a dataset: its licence, the day on which the snapshot was
-        made, how many quads it has, and its digest. That is the SHA-256 of the list of all other graphs in the order of their
-        names: for each a line with the SHA-256 of its sorted lines of N-Quads, their number and its name, with tabs between.
+        """Write the whole graph as one file, which begins with its description, and from which `kg build` makes the same snapshot again.
 
         Args:
             out: Where to write to.
@@ -192,15 +188,24 @@ class Graph:
         Raises:
             CallError: The format is none of those.
 
-        Sources:
-            VoID, the vocabulary of the description: https://www.w3.org/TR/void/
-
         Example:
             >>> import io, kg
             >>> out = io.BytesIO()
             >>> kg.open().write(out, "nq")
             >>> b"<http://purl.org/dc/terms/license>" in out.getvalue().splitlines()[2]
             True
+        """
+        self.embedded.write(out, format, self.describe())
+
+    def describe(self) -> str:
+        """Return what a file or a server that holds this graph says of it as a dataset, as lines of N-Quads.
+
+        They lie in a graph of their own, `…/graph/export`: the licence, the day on which the snapshot was made, how many
+        quads it has, and its digest. That is the SHA-256 of the list of all other graphs in the order of their names: for
+        each a line with the SHA-256 of its sorted lines of N-Quads, their number and its name, with tabs between.
+
+        Sources:
+            VoID, the vocabulary of the description: https://www.w3.org/TR/void/
         """
         manifest, terms = self.snapshot.manifest, "http://purl.org/dc/terms/"
         told = {
@@ -210,8 +215,7 @@ class Graph:
             f"{terms}identifier": f'"sha256:{manifest["sha256"]}"',
             "http://rdfs.org/ns/void#triples": f'"{manifest["quads"]}"^^<{XSD}integer>',
         }
-        head = "".join(f"<{BASE}> <{name}> {value} <{EXPORT_GRAPH}> .\n" for name, value in sorted(told.items()) if value)
-        self.embedded.write(out, format, head)
+        return "".join(f"<{BASE}> <{name}> {value} <{EXPORT_GRAPH}> .\n" for name, value in sorted(told.items()) if value)
 
     def query(self, name: str, /, **params: object) -> Rows:
         """Ask a question of the catalogue.
@@ -412,8 +416,8 @@ def open_any(
     if endpoint is not None:
         from kg.remote import connect
 
-        remote, manifest = connect(endpoint)
-        return Graph(Snapshot(dict(manifest), lambda: remote))
+        remote, manifest, note = connect(endpoint)
+        return Graph(Snapshot(dict(manifest), lambda: remote, note=note))
     if store is not None:
         return Graph(open_snapshot(Path(store), engine))
     return Graph(open_graph(Path(graph) if graph is not None else shipped("graph"), sensitive=sensitive, progress=progress))

@@ -6,6 +6,7 @@ import sys
 from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -40,13 +41,26 @@ def build(
     on_disk: Annotated[
         bool | None, typer.Option("--on-disk/--in-memory", help="Write the engine's own files too. Default: from 1,000,000 quads on.")
     ] = None,
+    endpoint: Annotated[
+        str | None, typer.Option("--endpoint", metavar="URL", help="Push the graph to the server that takes queries here.")
+    ] = None,
+    graph_store_url: Annotated[
+        str | None, typer.Option("--graph-store-url", metavar="URL", help="Where that server takes graphs, if that cannot be told.")
+    ] = None,
 ) -> None:
-    """Compile the graph: parse, check, derive, and write an immutable snapshot; only what has changed is worked on again."""
+    """Compile the graph and write a snapshot, or push it to a server; only what has changed is worked on again."""
     from kg import compiler
     from kg.queries import Graph
     from kg.resources import shipped
     from kg.snapshots import open_snapshot
 
+    if endpoint is not None and out is not None:
+        raise CallError("An endpoint and a folder to write to are given; give one of the two.")
+    if graph_store_url is not None and endpoint is None:
+        raise CallError("--graph-store-url says where a server takes graphs; name the server with --endpoint URL.")
+    if endpoint is not None:
+        _push(graph or shipped("graph"), endpoint, graph_store_url, sensitive=sensitive)
+        return
     if sensitive and out is None:
         raise CallError("A snapshot with sensitive facts is not kept in the cache. Say where to write it with --out DIR.")
     folder = graph or shipped("graph")
@@ -57,6 +71,32 @@ def build(
     Graph(opened).table()
     manifest = opened.manifest
     show_text(f"Built {manifest['quads']:,} quads from {count(manifest['classes'].get('kg:Source', 0), 'source')} into {path}\n")
+
+
+def _push(folder: Path, endpoint: str, graph_store_url: str | None, *, sensitive: bool) -> None:
+    """Push what a folder holds to a server; it is built in the cache first, and with sensitive facts nowhere that stays."""
+    from kg import compiler
+    from kg.parts import read_part
+    from kg.push import push
+    from kg.queries import Graph
+    from kg.snapshots import PARTS, open_snapshot, read_parts_of
+
+    with TemporaryDirectory(prefix="kg-") as aside, reporting() as progress:
+        target = Path(aside) if sensitive else compiler.cache_folder(folder) / "plain"
+        built = compiler.build(folder, target, sensitive=sensitive, progress=progress)
+        graph = Graph(open_snapshot(target))
+        done = push(
+            read_parts_of(built),
+            lambda part: read_part(target / PARTS, part),
+            endpoint,
+            graph_store_url,
+            description=graph.describe().encode(),
+            progress=lambda done, total: progress("pushing graphs", done, total),
+        )
+    show_text(
+        f"Pushed {graph.snapshot.manifest['quads']:,} quads to {endpoint}: sent {count(len(done.sent), 'graph')}, "
+        f"removed {len(done.removed):,}, left {len(done.unchanged):,} as they were.\n"
+    )
 
 
 class DatasetFormat(StrEnum):
