@@ -32,6 +32,9 @@ RESERVED = ("source", "target", "key", "id", "networkx_key", "type", "viz", "sli
 PROVED = ("known_by", "ended_by", "passages", "link")
 """What an edge has from the fact that proves it."""
 
+TRUE = (True, 1)
+"""Some servers write 1 for true."""
+
 COLUMNS = (*REQUIRED, "label", "inverse_label", "fact", "reported_in", "inferred")
 
 
@@ -159,7 +162,7 @@ def _edge_row(projection: Projection, row: dict[str, Any]) -> EdgeRow:
         str(values.get("inverse_label") or label),
         _name(values.get("fact")),
         _name(values.get("reported_in")),
-        values.get("inferred") is True,
+        values.get("inferred") in TRUE,
         rest,
     )
 
@@ -209,7 +212,8 @@ def attribute_rows(store: Store) -> Iterator[tuple[str, dict[str, Plain]]]:
     """Yield what is told of each thing; several values of one name are joined by a semicolon."""
     for id, rows in groupby(store.rows(_text("attributes")), key=lambda row: row[0]):
         values: dict[str, list[Plain]] = {}
-        for _, name, value in rows:
+        # Where values are of several types, a server may leave them in no order.
+        for _, name, value in sorted(rows, key=lambda row: (str(row[1]), str(row[2]))):
             values.setdefault(str(name), []).append(to_plain(value))
         yield str(id), {name: found[0] if len(found) == 1 else "; ".join(map(str, found)) for name, found in values.items()}
 
@@ -229,7 +233,7 @@ def passage_rows(store: Store) -> Iterator[tuple[str, list[tuple[Value, ...]]]]:
 def name_rows(store: Store) -> Iterable[NamingRow]:
     """Yield the names for search: short form, name, whether it is the label, whether the thing is an entity."""
     for id, name, is_label, is_entity in store.rows(_text("names")):
-        yield str(id), str(name), is_label is True, is_entity is True
+        yield str(id), str(name), is_label in TRUE, is_entity in TRUE
 
 
 def term_rows(store: Store) -> Iterator[tuple[str, str]]:

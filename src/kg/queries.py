@@ -10,7 +10,7 @@ Sources:
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal, InvalidOperation
@@ -38,6 +38,10 @@ _OPENING = Lock()
 """Two threads that want a table make it once."""
 
 VALUES_LINE = re.compile(r"VALUES \(([^)]*)\) \{ \(([^)]*)\) \}")
+FILTER_LINE = re.compile(r"^( +)FILTER\(!BOUND\(\?(\w+)\) \|\| (.+)\)$", re.MULTILINE)
+PATH = re.compile(r"\w+:\w+\* \?(\w+)")
+MAX_LEADING = 200
+"""Of how many things a path is followed before a query is asked."""
 HINT_LINE = re.compile(r"^( +)#\?(\w+) (.+)$", re.MULTILINE)
 
 
@@ -76,16 +80,52 @@ class Query:
     table: tuple[str, ...] = ()
     note: str = ""
 
+    def read(self, columns: Sequence[str], rows: Iterable[tuple[Value, ...]]) -> Iterator[tuple[Value, ...]]:
+        """Yield the rows of an answer with truth values where the header says so; some servers write 1 for true."""
+        names = {column.name for column in self.columns if column.type == "boolean"}
+        truths = [name in names for name in columns]
+        for row in rows:
+            yield tuple(bool(value) if is_truth and value is not None else value for value, is_truth in zip(row, truths, strict=True))
+
+    @property
+    def paths(self) -> list[str]:
+        """The paths to a parameter, such as `kg:partOf* ?programme`."""
+        names = {param.name for param in self.params}
+        return sorted({match[0] for match in PATH.finditer(self.text) if match[1] in names})
+
     def bind(self, terms: Mapping[str, str]) -> str:
-        """Return the query with terms in SPARQL syntax in place of UNDEF, and with the hints for what is given."""
-        if not terms:
-            return self.text
-        row = " ".join(terms.get(param.name, "UNDEF") for param in self.params)
-        text = VALUES_LINE.sub(lambda match: f"VALUES ({match[1]}) {{ ({row}) }}", self.text, count=1)
+        """Return the query with terms in SPARQL syntax in place of UNDEF, and with the hints for what is given.
+
+        What only matters where a parameter is not given, or only where it is, is left out, so that an engine has less to
+        plan; some servers fail on the whole.
+        """
+        given = [param.name for param in self.params if param.name in terms]
+        names, row = " ".join(f"?{name}" for name in given), " ".join(terms[name] for name in given)
+        line = f"VALUES ({names}) {{ ({row}) }}" if given else ""
+        text = VALUES_LINE.sub(lambda _: line, self.text, count=1) if self.params else self.text
+        text = FILTER_LINE.sub(lambda match: self._filter(match, terms), text)
         return HINT_LINE.sub(lambda match: match[1] + _hint(match[3], match[2], terms) if match[2] in terms else match[0], text)
+
+    def _filter(self, match: re.Match[str], terms: Mapping[str, str]) -> str:
+        if all(param.name != match[2] for param in self.params):
+            return match[0]
+        if match[2] not in terms:
+            return ""
+        text = match[3]
+        for path, found in _paths(terms, match[2]):
+            text = re.sub(rf"EXISTS \{{ \?(\w+) {path} \}}", rf"?\1 IN ({', '.join(found)})", text)
+            text = re.sub(rf"\?(\w+) {path}", rf"FILTER(?\1 IN ({', '.join(found)}))", text)
+        return f"{match[1]}FILTER({text})"
+
+
+def _paths(terms: Mapping[str, str], name: str) -> Iterator[tuple[str, list[str]]]:
+    """Yield each path to a parameter, such as `kg:partOf* ?programme`, as a pattern, and what leads along it to the term given."""
+    return ((re.escape(path), found.split()) for path, found in terms.items() if path.endswith(f"* ?{name}"))
 
 
 def _hint(pattern: str, name: str, terms: Mapping[str, str]) -> str:
+    for path, found in _paths(terms, name):
+        pattern = re.sub(rf"\?(\w+) {path}", rf"VALUES ?\1 {{ {' '.join(found)} }}", pattern)
     return re.sub(rf"\?{name}\b", lambda _: terms[name], pattern)
 
 
@@ -230,10 +270,13 @@ class Graph:
             CallError: No such parameter, or a value that is not of its type.
         """
         query = get_query(name)
-        return self.store.select(query.bind(self.terms(query, params)))
+        rows = self.store.select(query.bind(self.terms(query, params)))
+        return Rows(rows.columns, tuple(query.read(rows.columns, rows)))
 
     def terms(self, query: Query, params: Mapping[str, object]) -> dict[str, str]:
-        """Return the given parameters as terms in SPARQL syntax.
+        """Return the given parameters as terms in SPARQL syntax, and what leads to them where the query has a path to one.
+
+        An engine need not follow a path then, at which some servers lose answers.
 
         Raises:
             NotFoundError, CallError: As for `query`.
@@ -243,7 +286,17 @@ class Graph:
             if name not in known:
                 hint = suggest(name, known) or (f" It takes: {', '.join(known)}." if known else " It takes none.")
                 raise CallError(f"The query {query.name!r} has no parameter {name!r}.{hint}")
-        return {name: self._term(known[name], value) for name, value in params.items() if value is not None}
+        terms = {name: self._term(known[name], value) for name, value in params.items() if value is not None}
+        return terms | {path: found for path in query.paths if (found := self._leading(path, terms))}
+
+    def _leading(self, path: str, terms: Mapping[str, str]) -> str:
+        """Return the things that lead to a given term along a path such as `kg:partOf* ?programme`, unless they are too many."""
+        step, _, name = path.partition(" ?")
+        if name not in terms:
+            return ""
+        found = self.store.terms(f"SELECT DISTINCT ?from WHERE {{ ?from {step} {terms[name]} }} LIMIT {MAX_LEADING + 1}")
+        leading = sorted(str(row[0]) for row in found)
+        return " ".join(leading) if len(leading) <= MAX_LEADING else ""
 
     def _term(self, param: Param, value: object) -> str:
         if param.type == "iri":

@@ -14,7 +14,7 @@ from typing import Any, Generic, TypeVar
 
 from kg.errors import BusyError
 from kg.isolation import Limits, Pool
-from kg.queries import Graph, get_query
+from kg.queries import Graph, Query, get_query
 from kg.resources import release
 from kg.store import Rows, Value, to_python
 
@@ -186,14 +186,14 @@ class Service:
         key = (name, tuple(sorted((key, str(value)) for key, value in given.items())))
         if (found := self._rows.get(key)) is not None:
             return found
-        return self._ask(key, get_query(name).bind(self.graph.terms(get_query(name), given)))
+        return self._ask(key, get_query(name).bind(self.graph.terms(get_query(name), given)), get_query(name))
 
     def select(self, text: str) -> Rows:
         """Return all rows of a query of our own, which are kept as well."""
         found = self._ask(text, text)
         return found.page(0, found.total)
 
-    def _ask(self, key: Hashable, text: str) -> Packed:
+    def _ask(self, key: Hashable, text: str, query: Query | None = None) -> Packed:
         if not self._room.acquire(timeout=PATIENCE_S):
             raise BusyError(f"{AT_ONCE} questions are being answered, and none was ready within {PATIENCE_S} seconds. Try again.")
         try:
@@ -201,7 +201,8 @@ class Service:
             found = self._rows.get(key)
             if found is None:
                 columns, terms = self.graph.store.solutions(text)
-                found = Packed.of(columns, (tuple(map(to_python, row)) for row in terms))
+                rows = (tuple(map(to_python, row)) for row in terms)
+                found = Packed.of(columns, query.read(columns, rows) if query else rows)
                 self._rows.put(key, found)
         finally:
             self._room.release()

@@ -42,7 +42,7 @@ def query(
     help: Annotated[bool, typer.Option("--help", "-h", help="Show the parameters and columns of the query.")] = False,
 ) -> None:
     """Ask a question of the catalogue, or any SPARQL query."""
-    from kg.store import RDF_FORMATS, RECORD_FORMATS, STANDARD_RESULTS, Triples
+    from kg.store import RDF_FORMATS, RECORD_FORMATS, STANDARD_RESULTS, Rows, Triples
     from kg.tables import document, print_answer
 
     if name is None:
@@ -69,7 +69,7 @@ def query(
         raise CallError(
             f"The query answers with rows, which cannot be written as {wanted!r}. Ask for table, csv, tsv, json, jsonl, xml or srj."
         )
-    print_answer(opened, found, answer, wanted)
+    print_answer(opened, found, Rows(answer.columns, tuple(found.read(answer.columns, answer))), wanted)
 
 
 def _find_query(name: str) -> Query:
