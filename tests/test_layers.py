@@ -46,6 +46,7 @@ ORDER = [
     "draw",
     "show",
     "isolation",
+    "relay",
     "api.negotiation",
     "api.service",
     "api.frame",

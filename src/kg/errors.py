@@ -11,7 +11,8 @@
         └── NotAcceptableError  HTTP 406: the answer has no such format
     └── UnavailableError    HTTP 503: not now
         ├── LimitError      a query used up its time or its memory
-        └── BusyError       too many ask at once
+        ├── BusyError       too many ask at once
+        └── SilentError     another server says nothing
 
 A message says what, which value, where, and what to do about it.
 """
@@ -102,3 +103,7 @@ class LimitError(UnavailableError):
 
 class BusyError(UnavailableError):
     """Too many ask at once."""
+
+
+class SilentError(UnavailableError):
+    """Another server that was asked says nothing."""

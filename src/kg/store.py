@@ -450,26 +450,7 @@ class Embedded(Store):
             SPARQL 1.1 Protocol, section 2.1.4, for the graphs: https://www.w3.org/TR/sparql11-protocol/
         """
         answer = self._run(question.query, default_graphs=question.default_graphs, named_graphs=question.named_graphs)
-        out = _Bounded(max_bytes)
-        is_triples = isinstance(answer, ox.QueryTriples)
-        format = question.triples if is_triples else question.rows
-        if format is None:
-            kinds = ("triples", ANSWER_TRIPLES) if is_triples else ("rows", ANSWER_ROWS)
-            raise NotAcceptableError(
-                f"The query answers with {kinds[0]}, and no format for them is accepted. There are {', '.join(kinds[1])}."
-            )
-        with engine_errors():
-            if isinstance(answer, ox.QueryTriples):
-                triples = list(dict.fromkeys(islice(answer, max_rows + 1)))
-                _require_rows(len(triples), max_rows)
-                prefixes = PREFIXES if format in ("ttl", "rdf", "jsonld") else None
-                ox.serialize(triples, out, format=ANSWER_TRIPLES[format], prefixes=prefixes)
-            else:
-                answer.serialize(out, format=ANSWER_ROWS[format])
-        body = out.getvalue()
-        if isinstance(answer, ox.QuerySolutions):
-            _require_rows(count_rows(body, format), max_rows)
-        return format, body
+        return write_answer(answer, question, max_rows=max_rows, max_bytes=max_bytes)
 
     def write(self, out: IO[bytes], format: str, head: str = "") -> None:
         """Write every quad, the same bytes for the same quads: graph by graph, and each in order.
@@ -555,6 +536,38 @@ class Embedded(Store):
     def _evaluate(self, query: str, dataset: Mapping[str, Any]) -> Answer:
         with engine_errors():
             return self.engine.query(query, **dataset)
+
+
+def write_answer(answer: Answer, question: Question, *, max_rows: int, max_bytes: int) -> tuple[str, bytes]:
+    """Return the format and the bytes of a whole answer.
+
+    Args:
+        answer: What an engine answers.
+        question: What it was asked.
+        max_rows: Rows, or triples, that the answer may have.
+        max_bytes: Bytes that it may have.
+
+    Raises:
+        TooLargeError, NotAcceptableError, QueryError: As for `Embedded.answer`.
+    """
+    out = _Bounded(max_bytes)
+    is_triples = isinstance(answer, ox.QueryTriples)
+    format = question.triples if is_triples else question.rows
+    if format is None:
+        kinds = ("triples", ANSWER_TRIPLES) if is_triples else ("rows", ANSWER_ROWS)
+        raise NotAcceptableError(f"The query answers with {kinds[0]}, and no format for them is accepted. There are {', '.join(kinds[1])}.")
+    with _reading():
+        if isinstance(answer, ox.QueryTriples):
+            triples = list(dict.fromkeys(islice(answer, max_rows + 1)))
+            _require_rows(len(triples), max_rows)
+            prefixes = PREFIXES if format in ("ttl", "rdf", "jsonld") else None
+            ox.serialize(triples, out, format=ANSWER_TRIPLES[format], prefixes=prefixes)
+        else:
+            answer.serialize(out, format=ANSWER_ROWS[format])
+    body = out.getvalue()
+    if isinstance(answer, ox.QuerySolutions):
+        _require_rows(count_rows(body, format), max_rows)
+    return format, body
 
 
 def check_query(query: str) -> tuple[str, bool]:

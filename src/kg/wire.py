@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 import httpx2 as httpx
 
-from kg.errors import BusyError, CallError, LimitError, NotAcceptableError, QueryError, TooLargeError, UnavailableError
+from kg.errors import BusyError, CallError, LimitError, NotAcceptableError, QueryError, SilentError, TooLargeError, UnavailableError
 
 USER, PASSWORD = "KG_ENDPOINT_USER", "KG_ENDPOINT_PASSWORD"  # the name of a variable
 """The variables of the environment that hold the credentials."""
@@ -163,7 +163,7 @@ def _receive(method: str, url: str, patience: Patience, credentials: Credentials
                     raise LimitError(f"The server {url} was not done with its answer after {patience.total_s:g} seconds. Ask for less.")
             return Reply(answer.status_code, answer.headers, bytes(body))
     except httpx.TimeoutException as exc:
-        raise UnavailableError(f"The server {url} was silent for {patience.silent_s:g} seconds. Try again, or ask for less.") from exc
+        raise SilentError(f"The server {url} was silent for {patience.silent_s:g} seconds. Try again, or ask for less.") from exc
     except httpx.ConnectError as exc:
         raise UnavailableError(f"The server {url} cannot be reached: {exc}. Is it running, and is the address right?") from exc
     except (httpx.InvalidURL, httpx.UnsupportedProtocol) as exc:

@@ -28,7 +28,7 @@ from kg.api.pages import Listing
 from kg.api.selves import service_description
 from kg.api.service import Service
 from kg.errors import CallError, NotAcceptableError
-from kg.isolation import Answer, Pool
+from kg.isolation import Answer
 from kg.queries import get_query, query_names
 from kg.store import MAX_QUERY, Question
 from kg.vocab import shorten
@@ -171,7 +171,7 @@ def _answer(request: Request, call: Call) -> Response:
     is_browser = request.scope["kg_format"] is None and choose(accept, ("srj", "html", *TRIPLES)) == "html"
     if rows is None and triples is None and not is_browser:
         raise NotAcceptableError(f"This is not there in the format that was asked for. There are {', '.join((*ROWS, *TRIPLES))}.")
-    pool: Pool = service_of(request).pool
+    pool = service_of(request).pool
     question = Question(
         str(call.query), "srj" if is_browser else rows, "ttl" if is_browser else triples, call.default_graphs, call.named_graphs
     )

@@ -15,6 +15,8 @@ from typing import Any, Generic, TypeVar
 from kg.errors import BusyError
 from kg.isolation import Limits, Pool
 from kg.queries import Graph, Query, get_query
+from kg.relay import Relay
+from kg.remote import Remote
 from kg.resources import release
 from kg.store import Rows, Value, to_python
 
@@ -148,8 +150,12 @@ class Service:
 
     def renew_pool(self) -> None:
         """Have processes for free-form queries that are not started yet; a pool that was closed is not opened again."""
-        folder = self.graph.snapshot.folder
-        self.pool = Pool(self.graph.embedded, self.limits, folder)
+        store, folder = self.graph.store, self.graph.snapshot.folder
+        self.pool: Pool | Relay
+        if isinstance(store, Remote):
+            self.pool = Relay(store, self.limits)
+        else:
+            self.pool = Pool(self.graph.embedded, self.limits, folder)
 
     @property
     def digest(self) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kg.cli.frame import GraphOption, SourcesOption, StoreOption, app, open_graph
+from kg.cli.frame import EndpointOption, GraphOption, SourcesOption, StoreOption, app, open_graph
 from kg.errors import CallError, KGError
 
 if TYPE_CHECKING:
@@ -32,14 +32,15 @@ def serve(
     texts: SourcesOption = None,
     graph: GraphOption = None,
     store: StoreOption = None,
+    endpoint: EndpointOption = None,
 ) -> None:
     """Serve the graph over HTTP, for browsers and programs; read-only. SIGHUP looks for a new snapshot."""
     from kg.api import Limits, create_app
 
-    opened = open_graph(graph, store)
+    opened = open_graph(graph, store, endpoint)
     limits = Limits(timeout_s=timeout, memory_mib=memory, workers=workers)
     with _listen(host, port) as listening:
-        application = create_app(opened, limits=limits, sources=texts, contact=contact, reopen=lambda: open_graph(graph, store))
+        application = create_app(opened, limits=limits, sources=texts, contact=contact, reopen=lambda: open_graph(graph, store, endpoint))
         application.state.host.current.warm()
         asyncio.run(_serve(application, listening))
         print("kg: stopped.", file=sys.stderr)
