@@ -183,6 +183,32 @@ def test_a_file_runs_unchanged(path: Path, shipped_graph: Engines) -> None:
     assert next(answer, None) is not None
 
 
+@pytest.mark.parametrize("name", query_names())
+def test_a_file_answers_unchanged_as_it_does_by_name(name: str, shipped_graph: Engines) -> None:
+    graph = shipped_graph.graph
+    assert graph.store.select(get_query(name).text).rows == graph.query(name).rows
+
+
+def test_the_programmes_that_are_named_by_their_class_are_all_of_them(shipped_graph: Engines) -> None:
+    rows = shipped_graph.graph.store.select("SELECT ?class { ?class rdfs:subClassOf* kg:Programme } ORDER BY ?class")
+    named = " ".join(str(row[0]) for row in rows)
+    assert f"VALUES ?class {{ {named} }}" in get_query("programmes").text
+    assert f"VALUES ?sort {{ {named} }}" in get_query("money_by_programme").text
+    assert f"?larger_sort IN ({', '.join(named.split())})" in get_query("money_by_programme").text
+
+
+def test_a_call_leaves_out_what_it_does_not_need_and_follows_the_path_to_what_is_given(shipped_graph: Engines) -> None:
+    graph, query = shipped_graph.graph, get_query("pledges")
+    assert "BOUND(?maker)" not in query.bind({})
+    assert "VALUES (" not in query.bind({})
+    text = query.bind(graph.terms(query, {"programme": "programme:digital-aspirant"}))
+    assert "kg:partOf* ?programme" not in text
+    first = query.bind({"programme": "<urn:p>", "kg:partOf* ?programme": "<urn:p> <urn:q>"})
+    assert "VALUES ?concerned { <urn:p> <urn:q> }" in first
+    assert "EXISTS { ?pledge kg:about|kg:beneficiary ?concerned . FILTER(?concerned IN (<urn:p>, <urn:q>)) }" in first
+    assert "kg:partOf* ?programme" in query.bind({"programme": "<urn:p>"}), "too many to name"
+
+
 SELECTIVE = [(name, param.name) for name in query_names() for param in get_query(name).params if param.type == "iri"]
 
 
