@@ -15,11 +15,12 @@ import kg
 from conftest import BASE as SMALL
 from conftest import Runner
 from kg.errors import BusyError, UnavailableError
-from kg.push import Part, Pushed, push, to_graph_store, to_normal, to_triples
+from kg.parts import Part
+from kg.push import Pushed, push, to_graph_store, to_normal, to_triples
 from kg.remote import Remote, connect, count_graphs, read_description
 from kg.vocab import BASE, EXPORT_GRAPH, XSD
 from kg.wire import PASSWORD, USER
-from servers import Server, Wrong, oxigraph, push_graph, to_parts, virtuoso, wrong
+from real_servers import Server, Wrong, oxigraph, push_graph, to_parts, virtuoso, wrong
 
 FOREIGN = "https://example.org/of-others"
 DESCRIPTION = f'<{BASE}> <http://purl.org/dc/terms/identifier> "sha256:all" <{EXPORT_GRAPH}> .\n'.encode()
@@ -122,7 +123,7 @@ def test_a_push_that_is_killed_loses_nothing_and_is_completed_by_the_next(plain:
     _push(before, plain)
     script = f"""
 import os, test_push as t
-from servers import Server
+from real_servers import Server
 parts = t._some(a=["1"], b=["2"], c=["3"])
 def read(part):
     if part.graph.endswith("c"):

@@ -16,7 +16,7 @@ from kg.isolation import Limits, Pool
 from kg.relay import Relay
 from kg.remote import Remote
 from kg.store import Question
-from servers import Server, Wrong, oxigraph, push_graph, wrong
+from real_servers import Server, Wrong, oxigraph, push_graph, wrong
 from test_serve import Server as Serving
 
 ROWS = b'{"head":{"vars":["n"]},"results":{"bindings":[%s]}}' % b",".join([b'{"n":{"type":"literal","value":"1"}}'] * 50)

@@ -13,7 +13,7 @@ from kg.queries import query_names
 from kg.remote import CUT_ROWS, Remote, connect
 from kg.store import Value
 from kg.wire import PASSWORD, USER, Patience
-from servers import MAX_ROWS, Server, Wrong, oxigraph, push_graph, virtuoso, wrong
+from real_servers import MAX_ROWS, Server, Wrong, oxigraph, push_graph, virtuoso, wrong
 
 
 @pytest.fixture(params=["oxigraph", "virtuoso"], scope="module")

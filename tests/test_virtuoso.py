@@ -9,12 +9,11 @@ from pathlib import Path
 import pytest
 
 import kg
-from kg import build
+from conftest import compiled
 from kg.queries import Query, get_query
 from kg.remote import Remote
 from kg.snapshots import Snapshot
-from kg.store import Embedded
-from servers import Server, push_graph, virtuoso
+from real_servers import Server, push_graph, virtuoso
 from test_cases import CASES, Row, _expected, _plain, _read_case
 
 GRAPHS = sorted({_read_case(folder)[0] for folder in CASES})
@@ -32,9 +31,9 @@ def _ask(graph: kg.Graph, query: Query, params: dict[str, object]) -> list[Row]:
 
 @pytest.mark.parametrize("folder", GRAPHS, ids=lambda folder: folder.name)
 def test_virtuoso_answers_as_worked_out_by_hand(server: Server, folder: Path) -> None:
-    lines, manifest = build.build(folder)
-    push_graph(server, kg.Graph(Snapshot(manifest, lambda: Embedded.from_lines(lines))))
-    remote = kg.Graph(Snapshot(manifest, lambda: Remote(server.url)))
+    opened = compiled(folder)
+    push_graph(server, kg.Graph(opened))
+    remote = kg.Graph(Snapshot(opened.manifest, lambda: Remote(server.url)))
     for case in CASES:
         graph, params, rows = _read_case(case)
         if graph == folder:

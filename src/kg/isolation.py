@@ -22,7 +22,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -30,7 +30,7 @@ from threading import Condition, Lock, Thread
 from typing import Any
 
 from kg.errors import BusyError, KGError, LimitError, NotAcceptableError, QueryError, TooLargeError, UnavailableError
-from kg.snapshots import load
+from kg.snapshots import STORE, Engine, load
 from kg.store import Embedded, Question
 
 HEAD = struct.Struct("!II")
@@ -120,11 +120,12 @@ def _read(channel: socket.socket, size: int) -> bytes:
 # ---------------------------------------------------------------- the worker
 
 
-def _work(channel: socket.socket, store: Embedded, limits: Limits) -> None:
+def _work(channel: socket.socket, open_store: Callable[[], Embedded], limits: Limits) -> None:
     """Answer questions until the other side is gone or this process has grown; it never returns."""
     os.nice(10)
     _keep_only(channel.detach())
     channel = socket.socket(fileno=CHANNEL)
+    store = open_store()
     page = resource.getpagesize()
     size, resident = _memory()
     faults = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
@@ -132,8 +133,10 @@ def _work(channel: socket.socket, store: Embedded, limits: Limits) -> None:
     limit = size * page + limits.memory_mib * MIB
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    # Every number below is taken, so nothing can be opened any more.
-    resource.setrlimit(resource.RLIMIT_NOFILE, (STATM + 1, STATM + 1))
+    # Every number below the first free one is taken, so nothing can be opened any more.
+    free = os.dup(STATM)
+    os.close(free)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (free, free))
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     while True:
         question, _ = _receive(channel)
@@ -187,8 +190,7 @@ def serve() -> None:
         head, _ = _receive(control)
         limits = Limits(**head["limits"])
         try:
-            path = Path(head["path"])
-            store = load(path) if path.is_dir() else Embedded.from_file(path)
+            open_store = _opener(Path(head["path"]), Engine(head["engine"]))
         except KGError as exc:
             return _send(control, {"error": str(exc)})
         _send(control, {"ready": True})
@@ -198,7 +200,7 @@ def serve() -> None:
                 return None
             _, pid = ORDER.unpack(text)
             if channels:
-                _fork(control, socket.socket(fileno=channels[0]), store, limits)
+                _fork(control, socket.socket(fileno=channels[0]), open_store, limits)
             else:
                 try:
                     _send(control, {"status": os.waitpid(pid, 0)[1]})
@@ -206,11 +208,23 @@ def serve() -> None:
                     _send(control, {})
 
 
-def _fork(control: socket.socket, channel: socket.socket, store: Embedded, limits: Limits) -> None:
+def _opener(path: Path, engine: Engine) -> Callable[[], Embedded]:
+    """Return what gives a worker its store: what was loaded before it was forked, or files on disk that it opens itself."""
+    if not path.is_dir():
+        store = Embedded.from_file(path)
+    else:
+        store = load(path, engine)
+        if engine == Engine.disk:
+            # A fork has none of the threads with which the engine reads files.
+            return lambda: Embedded.on_disk(path / STORE)
+    return lambda: store
+
+
+def _fork(control: socket.socket, channel: socket.socket, open_store: Callable[[], Embedded], limits: Limits) -> None:
     pid = os.fork()
     if pid == 0:
         with suppress(EOFError, BrokenPipeError):
-            _work(channel, store, limits)
+            _work(channel, open_store, limits)
         os._exit(0)
     channel.close()
     _send(control, {"pid": pid})
@@ -256,6 +270,7 @@ class Pool:
         store: What is asked.
         limits: What a query may use.
         path: A snapshot, or a file of N-Quads, with the content of the store; without it, one is written and removed again.
+        engine: Where the quads of a snapshot are.
 
     Example:
         >>> import kg
@@ -267,6 +282,7 @@ class Pool:
     store: Embedded
     limits: Limits = field(default_factory=Limits)
     path: Path | None = None
+    engine: Engine = Engine.memory
     _process: subprocess.Popen[bytes] | None = None
     _control: socket.socket | None = None
     _idle: list[_Worker] = field(default_factory=list)
@@ -323,7 +339,7 @@ class Pool:
             theirs.close()
             mine.settimeout(LOAD_S)
             try:
-                _send(mine, {"path": str(path), "limits": asdict(self.limits)})
+                _send(mine, {"path": str(path), "engine": self.engine, "limits": asdict(self.limits)})
                 head, _ = _receive(mine)
             except (EOFError, OSError):
                 self._process.kill()

@@ -32,6 +32,23 @@ def release() -> str:
     return version(DISTRIBUTION)
 
 
+def free_memory() -> int:
+    """Return how many bytes of memory programs can have without swapping, as the kernel estimates.
+
+    Example:
+        >>> free_memory() > 0
+        True
+
+    Sources:
+        https://www.kernel.org/doc/html/latest/filesystems/proc.html#meminfo
+    """
+    try:
+        text = Path("/proc/meminfo").read_text("utf-8")
+    except OSError:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return int(text.partition("MemAvailable:")[2].split()[0]) * 1024
+
+
 def write_whole(path: Path, content: str | Callable[[IO[bytes]], None]) -> None:
     """Write a file whole or not at all, through links.
 

@@ -18,6 +18,7 @@ from kg.queries import Graph, Query, get_query
 from kg.relay import Relay
 from kg.remote import Remote
 from kg.resources import release
+from kg.snapshots import Engine
 from kg.store import Rows, Value, to_python
 
 V = TypeVar("V")
@@ -155,7 +156,7 @@ class Service:
         if isinstance(store, Remote):
             self.pool = Relay(store, self.limits)
         else:
-            self.pool = Pool(self.graph.embedded, self.limits, folder)
+            self.pool = Pool(self.graph.embedded, self.limits, folder, self.graph.snapshot.engine or Engine.memory)
 
     @property
     def digest(self) -> str:

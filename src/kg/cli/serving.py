@@ -12,11 +12,15 @@ import typer
 
 from kg.cli.frame import EndpointOption, GraphOption, SourcesOption, StoreOption, app, open_graph
 from kg.errors import CallError, KGError
+from kg.resources import free_memory
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from fastapi import FastAPI
 
     from kg.api import Host
+    from kg.queries import Graph
 
 
 @app.command()
@@ -34,16 +38,33 @@ def serve(
     store: StoreOption = None,
     endpoint: EndpointOption = None,
 ) -> None:
-    """Serve the graph over HTTP, for browsers and programs; read-only. SIGHUP looks for a new snapshot."""
+    """Serve the graph over HTTP, for browsers and programs; read-only. SIGHUP looks for a new snapshot.
+
+    A snapshot of --store is served from memory, or from disk if it is too large for the memory that is free.
+    """
     from kg.api import Limits, create_app
 
-    opened = open_graph(graph, store, endpoint)
+    opened = _open(graph, store, endpoint)
     limits = Limits(timeout_s=timeout, memory_mib=memory, workers=workers)
     with _listen(host, port) as listening:
-        application = create_app(opened, limits=limits, sources=texts, contact=contact, reopen=lambda: open_graph(graph, store, endpoint))
+        application = create_app(opened, limits=limits, sources=texts, contact=contact, reopen=lambda: _open(graph, store, endpoint))
         application.state.host.current.warm()
         asyncio.run(_serve(application, listening))
         print("kg: stopped.", file=sys.stderr)
+
+
+def _open(graph: Path | None, store: Path | None, endpoint: str | None) -> Graph:
+    """Open what the options name; of a snapshot it is told whether it is served from memory or from disk, and why."""
+    from kg.queries import open_any
+    from kg.snapshots import STORE, choose_engine, open_snapshot
+
+    if store is None or graph is not None or endpoint is not None:
+        return open_graph(graph, store, endpoint)
+    found = open_snapshot(store)
+    has_store = found.folder is not None and (found.folder / STORE).is_dir()
+    engine, why = choose_engine(found.manifest["quads"], free_memory(), has_store=has_store)
+    print(f"kg: {why}", file=sys.stderr)
+    return open_any(store=store, engine=engine)
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -12,7 +12,6 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
-from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Event, Thread
@@ -22,8 +21,9 @@ import httpx2 as httpx
 import pytest
 
 import kg
-from kg.push import Part, Pushed, push
-from kg.store import to_lines
+from kg.parts import Part, to_part
+from kg.push import Pushed, push
+from kg.store import to_data
 from kg.wire import PASSWORD, USER
 
 CREDENTIALS = {USER: "dba", PASSWORD: "dba"}
@@ -114,11 +114,10 @@ def virtuoso(folder: Path) -> Iterator[Server]:
 
 def to_parts(graph: kg.Graph) -> dict[Part, bytes]:
     """The named graphs of a graph, with their lines."""
-    lines: dict[str, list[str]] = {}
-    for line in to_lines(graph.embedded.engine):
-        lines.setdefault(line.rpartition(" <")[2].removesuffix("> .\n"), []).append(line)
-    texts = {name: "".join(some).encode() for name, some in lines.items()}
-    return {Part(name, sha256(text).hexdigest(), len(lines[name])): text for name, text in texts.items()}
+    lines: dict[str, list[bytes]] = {}
+    for line in to_data(graph.embedded.engine).splitlines(keepends=True):
+        lines.setdefault(line.rpartition(b" <")[2].removesuffix(b"> .\n").decode(), []).append(line)
+    return {to_part(name, b"".join(some)): b"".join(some) for name, some in lines.items()}
 
 
 def push_graph(server: Server, graph: kg.Graph, *, pauses: Sequence[float] = ()) -> Pushed:
