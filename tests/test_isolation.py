@@ -1,5 +1,6 @@
 """Queries that never end, or take all memory, are ended by the kernel, and who asked is told why."""
 
+import json
 import os
 import resource
 import signal
@@ -7,13 +8,17 @@ import socket
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 import kg
+from conftest import BASE
+from kg import compiler
 from kg.errors import BusyError, KGError, LimitError, NotAcceptableError, QueryError, TooLargeError, UnavailableError
 from kg.isolation import Limits, Pool
+from kg.snapshots import Engine, load
 from kg.store import Embedded, Question, count_rows
 
 LIMITS = Limits(timeout_s=1, memory_mib=256, rows=100, body_mib=1, workers=2, waiting=2)
@@ -225,6 +230,28 @@ def test_a_store_that_cannot_be_loaded_is_told(store: Embedded, tmp_path: Path) 
     (tmp_path / "quads.nq").write_text("nonsense")
     with pytest.raises(UnavailableError, match="cannot be read"):
         Pool(store, LIMITS, tmp_path / "quads.nq").start()
+
+
+def test_a_worker_reads_a_store_on_disk_and_can_open_nothing_else(store: Embedded, tmp_path: Path) -> None:
+    folder = compiler.build(BASE, tmp_path, on_disk=True)
+    limits = replace(LIMITS, timeout_s=3)
+    with Pool(load(folder, Engine.disk), limits, folder, Engine.disk) as pool:
+        assert json.loads(_ask(pool, "SELECT (COUNT(*) AS ?n) { ?s ?p ?o }"))["results"]["bindings"][0]["n"]["value"] == str(
+            len(load(folder).engine)
+        )
+        for pid in _settle(pool):
+            most = Path(f"/proc/{pid}/limits").read_text().partition("Max open files")[2].split()[0]
+            assert len(list(Path(f"/proc/{pid}/fd").iterdir())) >= int(most), "no number is free"
+        with pytest.raises(LimitError, match="longer than 3 seconds"):
+            _ask(pool, next(iter(RUNAWAYS.values())))
+        assert _ask(pool, "ASK { ?pledge a kg:Pledge }")
+
+
+def test_a_store_on_disk_that_is_damaged_is_told(store: Embedded, tmp_path: Path) -> None:
+    folder = compiler.build(BASE, tmp_path, on_disk=True)
+    max((folder / "store").glob("*.sst"), key=lambda path: path.stat().st_size).write_bytes(b"")
+    with pytest.raises(UnavailableError, match="is damaged"):
+        Pool(store, LIMITS, folder, Engine.disk).start()
 
 
 def test_a_process_that_dies_while_it_loads_is_told_at_once(store: Embedded, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -154,6 +154,44 @@ def test_a_port_in_use_and_a_broken_snapshot_are_one_sentence(warm: Runner, tmp_
     assert done.stderr.count("\n") == 1
 
 
+def test_a_snapshot_is_served_from_disk_where_memory_is_short_and_says_so(
+    serve: Serve, warm: Runner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "snap"
+    assert warm("build", "--out", out, "--on-disk").returncode == 0
+    server = serve("--store", out)
+    assert re.fullmatch(
+        r"kg: [\d,]+ quads are in memory, where they take about 0\.0\d GiB of the \d+\.\d GiB that are free\.\n", server.said[0]
+    )
+    found = server.get("/pledges.json")
+    (tmp_path / "sitecustomize.py").write_text("import kg.resources\nkg.resources.free_memory = lambda: 1_000_000\n", "utf-8")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    other = serve("--store", out)
+    assert re.match(r"kg: [\d,]+ quads are on disk, since in memory they would take about .* that are free\.\n", other.said[0])
+    assert other.get("/pledges.json") == found
+    asked = f"/sparql?query={quote('SELECT (COUNT(*) AS ?n) { ?s ?p ?o }')}"
+    assert other.get(asked) == server.get(asked)
+    assert other.stop() == 0
+
+
+def test_a_server_that_is_killed_leaves_nothing_and_the_next_serves_the_same(serve: Serve, warm: Runner, tmp_path: Path) -> None:
+    out = tmp_path / "snap"
+    assert warm("build", "--out", out, "--on-disk").returncode == 0
+    before = {path: path.read_bytes() for path in out.rglob("*") if path.is_file() and not path.name.startswith("LOG")}
+    server = serve("--store", out)
+    found = server.get("/pledges.json")
+    workers = _children(server.process.pid)
+    assert workers
+    server.stop(signal.SIGKILL)
+    for _ in range(100):
+        if not any(Path(f"/proc/{pid}").exists() for pid in workers):
+            break
+        time.sleep(0.1)
+    assert not any(Path(f"/proc/{pid}").exists() for pid in workers)
+    assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file() and not path.name.startswith("LOG")} == before
+    assert serve("--store", out).get("/pledges.json") == found
+
+
 def test_it_changes_to_a_new_snapshot_without_a_failed_request(serve: Serve, warm: Runner, small_graph: Path, tmp_path: Path) -> None:
     out = tmp_path / "snap"
     assert warm("build", "--out", out).returncode == 0

@@ -20,7 +20,7 @@ from kg.build import Scope, Stated, derive_into, find_sensitive, graph_files, lo
 from kg.checks import Finding, check_rules
 from kg.errors import CheckError, DataError, ParseError
 from kg.parts import Part, digest_of, is_whole, to_part
-from kg.projection import chunks, read_projection
+from kg.projection import read_projection
 from kg.resources import release, shipped
 from kg.snapshots import (
     DISK_QUADS,
@@ -356,7 +356,8 @@ class _Run:
             if self.findings:
                 self.findings = work_on_entities(entities, around, changed, self._lines([entities]))[0]
         total, done = len(self.drafts.keys() - {ENTITIES_GRAPH}), 0
-        for batch in self._batches():
+        for graphs in _in_batches(sorted(self.drafts.keys() - {ENTITIES_GRAPH}), lambda graph: self._loaded(graph).count(b"\n")):
+            batch = [self.drafts[graph] for graph in graphs]
             self.progress("checking sources", done, total)
             findings, made = work(batch, around, {})
             if findings:
@@ -373,19 +374,6 @@ class _Run:
             if one.unit.derived:
                 self.writing.put(one.unit.derived, one.derived)
             units.append(one.unit)
-
-    def _batches(self) -> Iterator[list[Draft]]:
-        batch: list[Draft] = []
-        size = 0
-        for graph in sorted(self.drafts.keys() - {ENTITIES_GRAPH}):
-            quads = self._loaded(graph).count(b"\n")
-            if batch and size + quads > BATCH_QUADS:
-                yield batch
-                batch, size = [], 0
-            batch.append(self.drafts[graph])
-            size += quads
-        if batch:
-            yield batch
 
     def _lines(self, drafts: Iterable[Draft] | None) -> dict[str, dict[str, int]]:
         """Return where nodes are described: those of some graphs, or of all, and the entities."""
@@ -409,6 +397,21 @@ class _Run:
         known = {(quad.subject, quad.predicate, quad.object) for quad in given}
         follows = to_data(quad for _, quad in derive_into(store, known, Scope.sources))
         return b"".join(sorted({*follows.splitlines(keepends=True), *(line.encode() for unit in units for line in unit.common)}))
+
+
+def _in_batches(graphs: Iterable[str], size_of: Callable[[str], int]) -> Iterator[list[str]]:
+    """Yield graphs in lists of `BATCH_QUADS` quads at most, or of one."""
+    batch: list[str] = []
+    size = 0
+    for graph in graphs:
+        quads = size_of(graph)
+        if batch and size + quads > BATCH_QUADS:
+            yield batch
+            batch, size = [], 0
+        batch.append(graph)
+        size += quads
+    if batch:
+        yield batch
 
 
 def _slug(iri: str) -> str:
@@ -466,17 +469,15 @@ def _write_table(
         entities |= described.keys()
 
     def changes() -> Iterator[Change]:
-        for count, some in enumerate(chunks(sorted(graphs), SOURCES_AT_ONCE)):
-            progress("writing the table of sources", count * SOURCES_AT_ONCE, len(graphs))
+        done = 0
+        for some in _in_batches(sorted(graphs), lambda graph: units[graph].stated.quads if graph in units else 0):
+            progress("writing the table of sources", done, len(graphs))
             yield _change(writing, some, old_units, units, whole)
+            done += len(some)
         progress("writing the table of sources", len(graphs), len(graphs))
 
     path = writing.folder / table_name(read_projection())
     change_table(path, before, changes(), {name for name in entities if _is_entity(whole, name)}, whole, snapshot)
-
-
-SOURCES_AT_ONCE = 25
-"""How many sources are told to the table together."""
 
 
 def _is_entity(whole: Embedded, iri: str) -> bool:

@@ -44,27 +44,28 @@ def serve(
     """
     from kg.api import Limits, create_app
 
-    opened = _open(graph, store, endpoint)
+    opened, why = _open(graph, store, endpoint)
     limits = Limits(timeout_s=timeout, memory_mib=memory, workers=workers)
     with _listen(host, port) as listening:
-        application = create_app(opened, limits=limits, sources=texts, contact=contact, reopen=lambda: _open(graph, store, endpoint))
+        application = create_app(opened, limits=limits, sources=texts, contact=contact, reopen=lambda: _open(graph, store, endpoint)[0])
         application.state.host.current.warm()
+        if why:
+            print(f"kg: {why}", file=sys.stderr)
         asyncio.run(_serve(application, listening))
         print("kg: stopped.", file=sys.stderr)
 
 
-def _open(graph: Path | None, store: Path | None, endpoint: str | None) -> Graph:
-    """Open what the options name; of a snapshot it is told whether it is served from memory or from disk, and why."""
+def _open(graph: Path | None, store: Path | None, endpoint: str | None) -> tuple[Graph, str]:
+    """Open what the options name, and for a snapshot return whether it is served from memory or from disk, and why."""
     from kg.queries import open_any
     from kg.snapshots import STORE, choose_engine, open_snapshot
 
     if store is None or graph is not None or endpoint is not None:
-        return open_graph(graph, store, endpoint)
+        return open_graph(graph, store, endpoint), ""
     found = open_snapshot(store)
     has_store = found.folder is not None and (found.folder / STORE).is_dir()
     engine, why = choose_engine(found.manifest["quads"], free_memory(), has_store=has_store)
-    print(f"kg: {why}", file=sys.stderr)
-    return open_any(store=store, engine=engine)
+    return open_any(store=store, engine=engine), why
 
 
 def _listen(host: str, port: int) -> socket.socket:
