@@ -6,8 +6,10 @@ others are taken from the snapshot before. Both ways end in the same bytes, sinc
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
@@ -16,7 +18,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from kg.build import Scope, Stated, derive_into, find_sensitive, graph_files, locate, read_file, read_ontology
+from kg.build import Scope, Stated, derive_into, derived_graph, find_sensitive, graph_files, locate, read_file, read_ontology
 from kg.checks import Finding, check_rules
 from kg.errors import CheckError, DataError, ParseError
 from kg.parts import Part, digest_of, is_whole, to_part
@@ -26,6 +28,7 @@ from kg.snapshots import (
     DISK_QUADS,
     FORMAT,
     STORE,
+    Across,
     Snapshot,
     State,
     Writing,
@@ -112,7 +115,7 @@ def build(graph: Path, out: Path, *, sensitive: bool = False, on_disk: bool | No
             progress("writing the store", 0, 1)
             writing.write_store(parts, state.before)
             _write_table(writing, parts, state, {unit.graph: unit for unit in units}, digest_of(parts), progress)
-        return writing.commit(manifest, parts, State(environment, run.holds, {unit.graph: unit for unit in units}))
+        return writing.commit(manifest, parts, State(environment, run.holds, {unit.graph: unit for unit in units}, run.across))
 
 
 def _sum_classes(units: Iterable[Unit]) -> dict[str, int]:
@@ -129,13 +132,16 @@ def digest_files(graph: Path) -> dict[str, str]:
     Raises:
         ParseError: A file cannot be read.
     """
-    found = {}
-    for path in graph_files(graph):
-        try:
-            found[_name_of(graph, path)] = sha256(path.read_bytes()).hexdigest()
-        except OSError as exc:
-            raise ParseError(f"{path}: the file cannot be read: {exc.strerror}.") from exc
-    return found
+    paths = graph_files(graph)
+    with ThreadPoolExecutor() as pool:
+        return dict(zip((_name_of(graph, path) for path in paths), pool.map(_digest_file, paths), strict=True))
+
+
+def _digest_file(path: Path) -> str:
+    try:
+        return sha256(path.read_bytes()).hexdigest()
+    except OSError as exc:
+        raise ParseError(f"{path}: the file cannot be read: {exc.strerror}.") from exc
 
 
 def _name_of(graph: Path, path: Path) -> str:
@@ -180,12 +186,14 @@ class _Run:
 
     def __post_init__(self) -> None:
         self.ontology = read_ontology()
-        self.reused = {
-            graph: unit
-            for graph, unit in self.state.units.items()
-            if all(is_whole(self.writing.parts, part) for part in (unit.stated, unit.derived) if part)
-        }
+        # Digests are computed without the lock of the interpreter.
+        with ThreadPoolExecutor() as pool:
+            whole = pool.map(self._is_whole, self.state.units.values(), chunksize=50)
+            self.reused = {graph: unit for (graph, unit), found in zip(self.state.units.items(), whole, strict=True) if found}
         self._loaded = lru_cache(maxsize=64)(self._load)
+
+    def _is_whole(self, unit: Unit) -> bool:
+        return all(is_whole(self.writing.parts, part) for part in (unit.stated, unit.derived) if part)
 
     def work(self) -> tuple[list[Unit], bytes]:
         """Return the units of the whole graph, in the order of their names, and the lines of the common graph."""
@@ -387,16 +395,24 @@ class _Run:
         return found
 
     def _join(self, units: Iterable[Unit]) -> bytes:
-        """Check and derive what several sources make together; return the lines of the common graph."""
+        """Return the lines of the common graph; what several sources make together is asked again if what they give has changed."""
         units = list(units)
-        given = parse_lines("".join(unit.given for unit in units).encode())
+        text = "".join(unit.given for unit in units).encode()
+        common = {line.encode() for unit in units for line in unit.common}
+        self.across = Across(sha256(text).hexdigest(), self.state.across.lines)
+        if self.across != self.state.across:
+            self.across = replace(self.across, lines=tuple(line.decode() for line in self._look_across(text)))
+        return b"".join(sorted({*common, *(line.encode() for line in self.across.lines)}))
+
+    def _look_across(self, text: bytes) -> list[bytes]:
+        """Check and derive what several sources make together out of what they give; return lines of the common graph."""
+        given = parse_lines(text)
         stated = Stated(self.ontology, tuple(given), {})
         store = stated.to_store()
         if check_rules(store, {}, is_across=True):
             self.findings += check_rules(store, self._lines(None), is_across=True)
         known = {(quad.subject, quad.predicate, quad.object) for quad in given}
-        follows = to_data(quad for _, quad in derive_into(store, known, Scope.sources))
-        return b"".join(sorted({*follows.splitlines(keepends=True), *(line.encode() for unit in units for line in unit.common)}))
+        return to_data(quad for _, quad in derive_into(store, known, Scope.sources)).splitlines(keepends=True)
 
 
 def _in_batches(graphs: Iterable[str], size_of: Callable[[str], int]) -> Iterator[list[str]]:
@@ -445,51 +461,66 @@ def _write_table(
     old = {part.graph: part for part in read_parts_of(state.before)} if before and state.before else {}
     new = {part.graph: part for part in parts}
     changed = {graph for graph in old.keys() | new.keys() if old.get(graph) != new.get(graph)}
-    old_units = state.units if before else {}
+    known = state.units if before else {}
     whole = Embedded.on_disk(writing.folder / STORE)
-    moved, entities = set[str](), set[str]()
+    graphs = {graph for graph in known.keys() | units.keys() if not changed.isdisjoint({graph, derived_graph(graph)})} - {ENTITIES_GRAPH}
+    moved = set[str]()
     for graph in changed & {ENTITIES_GRAPH, DERIVED_GRAPH}:
-        for subject in _moved(writing, old.get(graph), new.get(graph)) if before else ():
-            owner = next(whole.quads(subject, KG + "of"), None) if subject.startswith(f"{ID}identifier/") else None
-            moved.add(str(owner.object)[1:-1] if owner else subject)
-    told = {_slug(graph) for graph in changed}
-    graphs = {graph for graph in old_units.keys() | units.keys() if _slug(graph) in told} - {ENTITIES_GRAPH}
-    described = Entities(writing.read(new[ENTITIES_GRAPH]) if ENTITIES_GRAPH in new else b"").lines
-    for subject in moved:
-        if subject in described or (old_units and subject.startswith(f"{ID}event/")):
-            entities.add(subject)
-            if subject.startswith(f"{ID}event/"):
-                graphs |= {graph for graph, unit in units.items() if subject in unit.names}
-        elif fact := next(whole.quads(subject, RDF + "type"), None):
-            graphs.add(str(fact.graph_name)[1:-1])
-    graphs -= {ENTITIES_GRAPH}
-    for graph in graphs:
-        entities.update(name for unit in (old_units.get(graph), units.get(graph)) if unit for name in unit.names)
-    if before is None:
-        entities |= described.keys()
+        moved |= _moved(_lines_of(writing, old.get(graph)), _lines_of(writing, new.get(graph)))
+    for node in list(moved):
+        moved |= {str(quad.object)[1:-1] for quad in whole.quads(node, KG + "of")}
+        found = next(whole.quads(node, RDF + "type"), None)
+        if found and str(found.graph_name)[1:-1] != ENTITIES_GRAPH:
+            graphs.add(str(found.graph_name)[1:-1])
+        elif before and node.startswith(f"{ID}event/"):
+            graphs |= {graph for graph, unit in units.items() if node in unit.names}
+    for graph in graphs if before else ():
+        texts = [
+            b"".join(_lines_of(writing, part) for part in (unit.stated, unit.derived)) if unit else b""
+            for unit in (known.get(graph), units.get(graph))
+        ]
+        moved |= _moved(*texts)
+    entities = (
+        {node for node in moved if _is_entity(whole, node)} if before else Entities(_lines_of(writing, new.get(ENTITIES_GRAPH))).lines
+    )
 
     def changes() -> Iterator[Change]:
         done = 0
         for some in _in_batches(sorted(graphs), lambda graph: units[graph].stated.quads if graph in units else 0):
             progress("writing the table of sources", done, len(graphs))
-            yield _change(writing, some, old_units, units, whole)
+            yield _change(writing, some, known, units, whole)
             done += len(some)
         progress("writing the table of sources", len(graphs), len(graphs))
 
     path = writing.folder / table_name(read_projection())
-    change_table(path, before, changes(), {name for name in entities if _is_entity(whole, name)}, whole, snapshot)
+    change_table(path, before, changes(), entities, whole, snapshot)
+
+
+def _lines_of(writing: Writing, part: Part | None) -> bytes:
+    return writing.read(part) if part else b""
+
+
+def _moved(old: bytes, new: bytes) -> set[str]:
+    """Return the nodes of the lines that stand in one of two texts only, and those that are two steps from them there."""
+    changed = b"".join(set(old.splitlines(keepends=True)) ^ set(new.splitlines(keepends=True)))
+    nodes = _nodes_in(changed)
+    around = [by_subject(text) for text in (old, new)]
+    for _ in range(2):
+        nodes |= _nodes_in(b"".join(line for lines in around for node in nodes for line in lines.get(node, ())))
+    return nodes
+
+
+_NODE = re.compile(rb"<(" + re.escape(ID.encode()) + rb"[^>]*)>(?! \.)")
+
+
+def _nodes_in(text: bytes) -> set[str]:
+    return {node.decode() for node in _NODE.findall(text)}
 
 
 def _is_entity(whole: Embedded, iri: str) -> bool:
     """Tell whether something is an entity or nothing any more, and not what a source describes."""
     found = next(whole.quads(iri, RDF + "type"), None)
     return found is None or str(found.graph_name)[1:-1] == ENTITIES_GRAPH
-
-
-def _moved(writing: Writing, old: Part | None, new: Part | None) -> set[str]:
-    """Return the subjects of the lines that stand in one of two parts only."""
-    before, after = (set(writing.read(part).splitlines()) if part else set() for part in (old, new))
-    return {line[1 : line.index(b" ") - 1].decode() for line in before ^ after}
 
 
 def _change(writing: Writing, graphs: Collection[str], old: Mapping[str, Unit], units: Mapping[str, Unit], whole: Embedded) -> Change:

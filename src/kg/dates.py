@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from calendar import monthrange
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -52,8 +53,14 @@ def to_bounds(edtf: str) -> Bounds:
     return bounds
 
 
-_DAY = re.compile(r"\d{4}-\d\d-\d\d")
-"""A plain day, which most dates are, and which needs no parser of EDTF."""
+_PLAIN = re.compile(r"(\d{4})(?:-(0[1-9]|1[0-2])(?:-(\d\d))?)?")
+"""A plain year, month or day, which most dates are, and which needs no parser of EDTF."""
+
+
+def _plain_bounds(year: int | None, month: int | None, day: int | None) -> Bounds:
+    first = date(year or 0, month or 1, day or 1)
+    last = first if day else date(first.year, month or 12, monthrange(first.year, month or 12)[1])
+    return Bounds(first, last)
 
 
 def _side(text: str) -> Bounds:
@@ -64,9 +71,9 @@ def _side(text: str) -> Bounds:
 def _point(text: str) -> Bounds:
     from edtf import EDTFParseException, parse_edtf
 
-    if _DAY.fullmatch(text):
+    if plain := _PLAIN.fullmatch(text):
         with suppress(ValueError):  # a day that there is not is told apart below
-            return Bounds(date.fromisoformat(text), date.fromisoformat(text))
+            return _plain_bounds(*(int(part) if part else None for part in plain.groups()))
     try:
         parsed = parse_edtf(text)
     except EDTFParseException as exc:

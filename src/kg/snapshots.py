@@ -123,6 +123,14 @@ def _drop_tables(folder: Path, keep: set[Path]) -> None:
         path.unlink(missing_ok=True)
 
 
+@dataclass(frozen=True, slots=True)
+class Across:
+    """What follows from several sources together: the digest of what they gave for it, and lines of N-Quads."""
+
+    digest: str = ""
+    lines: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True)
 class State:
     """What a build has learnt, so that the next need not learn it again.
@@ -131,12 +139,14 @@ class State:
         environment: Digest of all that it depended on beside the files.
         files: Digest and graphs of each file, by its name.
         units: What was made of each graph, by its IRI.
+        across: What follows from several of them together.
         before: The folder of the snapshot that it belongs to; None if there is none.
     """
 
     environment: str
     files: Mapping[str, tuple[str, tuple[str, ...]]]
     units: Mapping[str, Unit]
+    across: Across = Across()
     before: Path | None = None
 
 
@@ -152,15 +162,16 @@ def read_state(out: Path, environment: str) -> State:
         known = orjson.loads(head)
         if sha256(data).hexdigest().encode() != digest or known["environment"] != environment:
             return nothing
+        across = Across(known["across"]["digest"], tuple(known["across"]["lines"]))
         units = [Unit.from_record(orjson.loads(record)) for record in records]
     except (OSError, ValueError, KeyError, TypeError):
         return nothing
     files = {name: (digest, tuple(graphs)) for name, (digest, graphs) in known["files"].items()}
-    return State(environment, files, {unit.graph: unit for unit in units}, out / manifest["folder"])
+    return State(environment, files, {unit.graph: unit for unit in units}, across, out / manifest["folder"])
 
 
 def _to_text(state: State) -> bytes:
-    head = orjson.dumps({"environment": state.environment, "files": state.files})
+    head = orjson.dumps({"environment": state.environment, "files": state.files, "across": state.across})
     data = b"\n".join([head, *(orjson.dumps(unit.to_record()) for unit in state.units.values())])
     return sha256(data).hexdigest().encode() + b"\n" + data
 

@@ -122,7 +122,7 @@ class Unit:
         """
         graph: str = record["graph"]
         stated, derived = record["stated"], record["derived"]
-        lists = {name: tuple(map(intern, record[name])) for name in ("names", "kept", "cut", "common")}
+        lists = {name: tuple(record[name]) for name in ("names", "kept", "cut", "common")}
         return cls(
             graph=graph,
             raw=record["raw"],

@@ -50,9 +50,11 @@ def build(
 ) -> None:
     """Compile the graph and write a snapshot, or push it to a server; only what has changed is worked on again."""
     from kg import compiler
+    from kg.projection import read_projection
     from kg.queries import Graph
     from kg.resources import shipped
     from kg.snapshots import open_snapshot
+    from kg.tablefile import table_name
 
     if endpoint is not None and out is not None:
         raise CallError("An endpoint and a folder to write to are given; give one of the two.")
@@ -68,7 +70,8 @@ def build(
     with reporting() as progress:
         path = compiler.build(folder, target, sensitive=sensitive, on_disk=on_disk, progress=progress)
     opened = open_snapshot(target)
-    Graph(opened).table()
+    if not (path / table_name(read_projection())).is_file():
+        Graph(opened).table()
     manifest = opened.manifest
     show_text(f"Built {manifest['quads']:,} quads from {count(manifest['classes'].get('kg:Source', 0), 'source')} into {path}\n")
 
