@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 import kg
-from conftest import Runner
+from conftest import BASE, Runner
+from kg import open as kg_open
 from kg.errors import BusyError, LimitError, TooLargeError, UnavailableError
 from kg.queries import query_names
 from kg.remote import CUT_ROWS, Remote, connect
@@ -78,6 +79,21 @@ def test_the_network_is_the_same_as_at_hand(remote: kg.Graph) -> None:
 def test_a_command_prints_the_same_as_at_hand(kg: Runner, address: str, args: list[str]) -> None:
     there, here = kg(*args, "--endpoint", address), kg(*args)
     assert (there.returncode, there.stdout) == (here.returncode, here.stdout), there.stderr
+
+
+def test_the_table_of_a_server_is_kept_until_it_holds_something_else(kg: Runner, tmp_path: Path) -> None:
+    other = kg_open(BASE)
+    (tmp_path / "server").mkdir()
+    with oxigraph(tmp_path / "server", "--union-default-graph") as server:
+        push_graph(server, kg_open())
+        assert kg("find", "hancock", "--endpoint", server.url).returncode == 0
+        [first] = kg.home.rglob("table-*.sqlite")
+        made = first.stat().st_mtime_ns
+        assert kg("find", "hancock", "--endpoint", server.url).returncode == 0
+        assert [(path, path.stat().st_mtime_ns) for path in kg.home.rglob("table-*.sqlite")] == [(first, made)]
+        push_graph(server, other)
+        assert "person:ida-brandt" in kg("find", "brandt", "--endpoint", server.url).stdout
+        assert len(list(kg.home.rglob("table-*.sqlite"))) == 2
 
 
 def test_queries_of_ones_own_are_asked_with_their_prefixes_and_graphs(remote: kg.Graph) -> None:

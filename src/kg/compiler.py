@@ -6,7 +6,9 @@ others are taken from the snapshot before. Both ways end in the same bytes, sinc
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
 from bisect import bisect_left
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -27,6 +29,7 @@ from kg.resources import release, shipped
 from kg.snapshots import (
     DISK_QUADS,
     FORMAT,
+    KEPT,
     STORE,
     Across,
     Snapshot,
@@ -544,6 +547,25 @@ def cache_folder(graph: Path) -> Path:
 
     cache: Path = user_cache_path("kg-commitments")
     return cache / sha256(str(graph.resolve()).encode()).hexdigest()[:16]
+
+
+def server_folder(url: str, digest: str) -> Path | None:
+    """Return the folder of the user's cache for the tables of what a server holds now; None if it cannot be written.
+
+    Those of the last `KEPT` states of each server are kept.
+    """
+    from platformdirs import user_cache_path
+
+    above: Path = user_cache_path("kg-commitments") / f"server-{sha256(url.encode()).hexdigest()[:16]}"
+    folder = above / digest[:16]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        os.utime(folder)
+        for path in sorted(above.iterdir(), key=lambda path: path.stat().st_mtime)[:-KEPT]:
+            shutil.rmtree(path, ignore_errors=True)
+    except OSError:
+        return None
+    return folder
 
 
 def open_graph(graph: Path, *, sensitive: bool = False, progress: Progress = say_nothing) -> Snapshot:

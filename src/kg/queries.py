@@ -21,7 +21,7 @@ from typing import IO, TYPE_CHECKING
 
 import yaml
 
-from kg.compiler import Progress, open_graph, say_nothing
+from kg.compiler import Progress, open_graph, say_nothing, server_folder
 from kg.errors import SEARCH, CallError, DataError, NotFoundError
 from kg.names import Match
 from kg.projection import read_projection
@@ -470,7 +470,9 @@ def open_any(
         from kg.remote import connect
 
         remote, manifest, note = connect(endpoint)
-        return Graph(Snapshot(dict(manifest), lambda: remote, note=note))
+        # Only a server that tells the digest of what it holds can be known again.
+        folder = server_folder(endpoint, manifest["sha256"]) if manifest["is_described"] else None
+        return Graph(Snapshot(dict(manifest), lambda: remote, folder, note=note))
     if store is not None:
         return Graph(open_snapshot(Path(store), engine))
     return Graph(open_graph(Path(graph) if graph is not None else shipped("graph"), sensitive=sensitive, progress=progress))

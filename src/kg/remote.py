@@ -135,6 +135,7 @@ def connect(url: str, patience: Patience | None = None) -> tuple[Remote, Mapping
         "sha256": digest or sha256(repr((url, sorted(own.items()), sorted(described.items()))).encode()).hexdigest(),
         "quads": sum(own.values()),
         "classes": remote.count_classes(),
+        "is_described": bool(digest),
     }
     return remote, manifest, None if is_whole else UNFINISHED.format(url=url)
 
