@@ -10,7 +10,7 @@ import os
 import re
 import shutil
 from bisect import bisect_left
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -18,7 +18,7 @@ from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, TypeVar
 
 from kg.build import Scope, Stated, derive_into, derived_graph, find_sensitive, graph_files, locate, read_file, read_ontology
 from kg.checks import Finding, check_rules
@@ -39,6 +39,7 @@ from kg.snapshots import (
     read_manifest,
     read_parts_of,
     read_state,
+    store_of,
     table_of,
     write,
 )
@@ -97,7 +98,10 @@ def build(graph: Path, out: Path, *, sensitive: bool = False, on_disk: bool | No
     files = digest_files(graph)
     environment = digest_environment(sensitive=sensitive)
     state = read_state(out, environment)
-    with write(out) as writing:
+    with write(out) as writing, ThreadPoolExecutor() as pool:
+        # These read all of their files, while other things are done.
+        store_before = pool.submit(store_of, state.before)
+        table_before = pool.submit(table_of, state.before)
         run = _Run(graph, files, state, writing, sensitive=sensitive, progress=progress)
         units, common = run.work()
         ontology = to_data(Embedded.from_quads(run.ontology).engine)
@@ -116,8 +120,8 @@ def build(graph: Path, out: Path, *, sensitive: bool = False, on_disk: bool | No
         }
         if on_disk or (on_disk is None and sum(part.quads for part in parts) >= DISK_QUADS):
             progress("writing the store", 0, 1)
-            writing.write_store(parts, state.before)
-            _write_table(writing, parts, state, {unit.graph: unit for unit in units}, digest_of(parts), progress)
+            writing.write_store(parts, store_before.result())
+            _write_table(writing, parts, state, {unit.graph: unit for unit in units}, table_before.result(), progress)
         return writing.commit(manifest, parts, State(environment, run.holds, {unit.graph: unit for unit in units}, run.across))
 
 
@@ -136,8 +140,20 @@ def digest_files(graph: Path) -> dict[str, str]:
         ParseError: A file cannot be read.
     """
     paths = graph_files(graph)
-    with ThreadPoolExecutor() as pool:
-        return dict(zip((_name_of(graph, path) for path in paths), pool.map(_digest_file, paths), strict=True))
+    return dict(zip((_name_of(graph, path) for path in paths), _side_by_side(_digest_file, paths), strict=True))
+
+
+A = TypeVar("A")
+B = TypeVar("B")
+
+
+def _side_by_side(function: Callable[[A], B], items: Sequence[A]) -> list[B]:
+    """Call a function for each item, in as many threads as there are processors; digests are computed outside of the interpreter's lock."""
+    threads = os.cpu_count() or 1
+    size = len(items) // threads + 1
+    slices = [items[at : at + size] for at in range(0, len(items), size)]
+    with ThreadPoolExecutor(threads) as pool:
+        return [found for some in pool.map(lambda some: list(map(function, some)), slices) for found in some]
 
 
 def _digest_file(path: Path) -> str:
@@ -189,10 +205,8 @@ class _Run:
 
     def __post_init__(self) -> None:
         self.ontology = read_ontology()
-        # Digests are computed without the lock of the interpreter.
-        with ThreadPoolExecutor() as pool:
-            whole = pool.map(self._is_whole, self.state.units.values(), chunksize=50)
-            self.reused = {graph: unit for (graph, unit), found in zip(self.state.units.items(), whole, strict=True) if found}
+        whole = _side_by_side(self._is_whole, list(self.state.units.values()))
+        self.reused = {graph: unit for (graph, unit), found in zip(self.state.units.items(), whole, strict=True) if found}
         self._loaded = lru_cache(maxsize=64)(self._load)
 
     def _is_whole(self, unit: Unit) -> bool:
@@ -457,10 +471,9 @@ def _prefixes(slug: str) -> Iterator[str]:
 
 
 def _write_table(
-    writing: Writing, parts: Iterable[Part], state: State, units: Mapping[str, Unit], snapshot: str, progress: Progress
+    writing: Writing, parts: Collection[Part], state: State, units: Mapping[str, Unit], before: Path | None, progress: Progress
 ) -> None:
     """Write the table of the shipped projection, out of that of the snapshot before if there is one."""
-    before = table_of(state.before) if state.before else None
     old = {part.graph: part for part in read_parts_of(state.before)} if before and state.before else {}
     new = {part.graph: part for part in parts}
     changed = {graph for graph in old.keys() | new.keys() if old.get(graph) != new.get(graph)}
@@ -496,7 +509,7 @@ def _write_table(
         progress("writing the table of sources", len(graphs), len(graphs))
 
     path = writing.folder / table_name(read_projection())
-    change_table(path, before, changes(), entities, whole, snapshot)
+    change_table(path, before, changes(), entities, whole, digest_of(parts))
 
 
 def _lines_of(writing: Writing, part: Part | None) -> bytes:

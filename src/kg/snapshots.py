@@ -228,16 +228,15 @@ class Writing:
         return self._draft / "snapshot"
 
     def write_store(self, parts: Sequence[Part], last: Path | None) -> None:
-        """Write the engine's own files: those of the snapshot before with what has changed, if it has any, or all of them.
+        """Write the engine's own files: those of a snapshot before with what has changed, or all of them.
 
         Raises:
             DataError: A part is damaged.
         """
         store = self.folder / STORE
         text = _read_text(last / SEAL) if last else ""
-        if last is None or not has_disk_store(last):
+        if last is None:
             Embedded.write_on_disk(store, map(self.read, sorted(parts)))
-            text = ""
         else:
             link(last / STORE, store)
             gone, new = set(_listed(last / LISTING)) - set(parts), set(parts) - set(_listed(last / LISTING))
@@ -432,8 +431,15 @@ def read_parts_of(folder: Path) -> tuple[Part, ...]:
     return _listed(folder / LISTING)
 
 
-def table_of(folder: Path) -> Path | None:
+def store_of(folder: Path | None) -> Path | None:
+    """Return the folder of a snapshot if it holds the engine's own files, and whole."""
+    return folder if folder and has_disk_store(folder) else None
+
+
+def table_of(folder: Path | None) -> Path | None:
     """Return the table of the shipped projection in the folder of a snapshot, if it is there, whole and of this release."""
+    if folder is None:
+        return None
     projection, manifest = read_projection(), _manifest_of(folder)
     path = folder / table_name(projection)
     return path if manifest and is_table(path, projection, manifest["sha256"]) else None
