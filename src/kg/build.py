@@ -72,6 +72,8 @@ def read_file(path: Path, *, is_dataset: bool = False) -> list[ox.Quad]:
     quads = parse_file(path)
     if not is_dataset:
         return [_in_graph(quad, ENTITIES_GRAPH) for quad in quads] if path.suffix == ".ttl" else _named(quads, path)
+    if any(isinstance(quad.graph_name, ox.DefaultGraph) for quad in quads):
+        raise ParseError(f"{path}:1: the file holds triples outside the graph of a source. Keep each in a named graph, as kg export does.")
     stated = [quad for quad in quads if not str(quad.graph_name).strip("<>").startswith(COMPUTED)]
     if not stated:
         raise ParseError(f"{path}:1: the file holds nothing that a source states. Name a file of kg export.")
@@ -179,6 +181,10 @@ def find_sensitive(stated: Stated, named_elsewhere: Collection[str] = ()) -> fro
     left_out: set[Any] = {row[0] for row in stated.to_store().terms(query)}
     described = {quad.subject for quad in stated.data}
     kept = {ox.NamedNode(iri) for iri in named_elsewhere}
+    below, above = RDFS + "subClassOf", ox.NamedNode(KG + "Fact")
+    facts = {quad.subject for quad in stated.ontology if quad.predicate.value == below and quad.object == above}
+    # What a sensitive fact answers or restates stays, for it was said of its own.
+    described -= {quad.subject for quad in stated.data if quad.predicate.value == RDF + "type" and quad.object in facts}
     while orphans := _orphans(stated.data, left_out, kept) & described - left_out:
         left_out |= orphans
     return frozenset(term.value for term in left_out)
@@ -246,7 +252,13 @@ def derive_into(store: Embedded, known: set[tuple[Any, Any, Any]], *scopes: Scop
     """
     found: list[tuple[str | None, ox.Quad]] = []
     for scope, rows in _derivations(store, scopes):
-        new = list(_derived(rows, known, is_common=scope == Scope.common))
+        if scope == Scope.common:
+            # Several sources may give the same, and each is known to do so.
+            by_source = {row[0]: [other for other in rows if other[0] == row[0]] for row in rows}
+            new = [pair for some in by_source.values() for pair in _derived(some, set(known), is_common=True)]
+            known |= {(quad.subject, quad.predicate, quad.object) for _, quad in new}
+        else:
+            new = list(_derived(rows, known, is_common=False))
         store.extend(quad for _, quad in new)
         found += new
     return found

@@ -120,8 +120,11 @@ def build(graph: Path, out: Path, *, sensitive: bool = False, on_disk: bool | No
         }
         if on_disk or (on_disk is None and sum(part.quads for part in parts) >= DISK_QUADS):
             progress("writing the store", 0, 1)
-            writing.write_store(parts, store_before.result())
-            _write_table(writing, parts, state, {unit.graph: unit for unit in units}, table_before.result(), progress)
+            # Files of an engine keep traces of what was taken out of them, so what is newly left out is never taken out of one.
+            is_clean = all(set(unit.cut) <= set(state.units[unit.graph].cut) for unit in units if unit.graph in state.units)
+            writing.write_store(parts, store_before.result() if is_clean else None)
+            known = {unit.graph: unit for unit in units}
+            _write_table(writing, parts, state, known, table_before.result() if is_clean else None, progress)
         return writing.commit(manifest, parts, State(environment, run.holds, {unit.graph: unit for unit in units}, run.across))
 
 
@@ -222,7 +225,7 @@ class _Run:
         changed = self._changed_entities(old)
         left_out = self._find_left_out()
         self._draft_what_follows(changed)
-        self.slugs = sorted(_slug(graph) for graph in {*self.reused, *self.drafts} if graph != ENTITIES_GRAPH)
+        self.slugs = sorted({_slug(graph) for graph in {*self.reused, *self.drafts} if graph == _source(_slug(graph))})
         around = Surroundings(self.ontology, self.entities, self._context, left_out)
         made = self._work_on_units(around, changed if old and old.graph in self.reused else None)
         units = sorted([*made, *(unit for graph, unit in self.reused.items() if graph not in self.drafts)], key=lambda unit: unit.graph)
@@ -257,7 +260,10 @@ class _Run:
         """Parse a file and put what it states aside, graph by graph."""
         path = self.graph if self.graph.is_file() else self.graph / name
         by_graph: dict[str, list[Any]] = {}
-        for quad in read_file(path, is_dataset=path == self.graph):
+        quads_read = read_file(path, is_dataset=path == self.graph)
+        if _digest_file(path) != self.files[name]:
+            raise ParseError(f"{path}: the file was changed while it was read. Build again.")
+        for quad in quads_read:
             by_graph.setdefault(str(quad.graph_name).strip("<>"), []).append(quad)
         for graph, quads in by_graph.items():
             spilled.setdefault(graph, []).append(self.writing.put_aside(to_data(quads)))
@@ -293,6 +299,8 @@ class _Run:
 
     def _changed_entities(self, old: Unit | None) -> frozenset[str]:
         """Return the entities that are described otherwise than in the snapshot before; all, if that is not known."""
+        if old and not self._is_there(ENTITIES_GRAPH):
+            return frozenset(name for unit in self.reused.values() for name in unit.names)
         if ENTITIES_GRAPH not in self.drafts:
             return frozenset()
         before = self.writing.read(old.stated) if old and old.graph in self.reused else b""

@@ -120,8 +120,8 @@ def is_whole(folder: Path, part: Part) -> bool:
     return True
 
 
-def freshen(folder: Path, part: Part) -> None:
-    """Say that a part is still wanted, so that no other build clears it away; nothing if it is gone.
+def freshen(folder: Path, part: Part) -> bool:
+    """Say that a part is still wanted, so that no other build clears it away; return whether it is there.
 
     Sources:
         Git does the same with its objects: https://git-scm.com/docs/git-gc
@@ -129,7 +129,8 @@ def freshen(folder: Path, part: Part) -> None:
     try:
         os.utime(f"{folder}/{part.name}")
     except OSError:
-        return
+        return False
+    return True
 
 
 def seal(folder: Path, known: Mapping[str, str]) -> str:
@@ -183,6 +184,9 @@ def link(source: Path, target: Path) -> None:
     target.mkdir()
     for path in source.iterdir():
         if path.suffix == ".sst":
-            os.link(path, target / path.name)
+            try:
+                os.link(path, target / path.name)
+            except OSError:  # not every file system has hard links
+                copyfile(path, target / path.name)
         elif not _is_log(path.name):
             copyfile(path, target / path.name)

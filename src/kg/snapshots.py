@@ -258,9 +258,10 @@ class Writing:
             made = self._draft / PARTS / part.name
             if made.is_file():
                 os.replace(made, self.parts / part.name)
-            else:
-                freshen(self.parts, part)
+            elif not freshen(self.parts, part):
+                raise DataError(f"The part {part.name} of {str(self._out)!r} was cleared away by another build. Build again.")
         self._put_in_place(folder, self._out / name)
+        os.utime(self._out / name)
         pointer = self._draft / "CURRENT"
         pointer.write_text(name + "\n", "utf-8")
         os.replace(pointer, self._out / "CURRENT")
@@ -300,7 +301,7 @@ def write(out: Path) -> Iterator[Writing]:
             yield Writing(out, Path(draft))
         _clear(out)
     except OSError as exc:
-        raise DataError(f"The snapshot cannot be written to {str(out)!r}: {exc.strerror}. What was there is as it was.") from exc
+        raise DataError(f"The snapshot cannot be written to {str(out)!r}: {exc.strerror or exc}. What was there is as it was.") from exc
 
 
 def _read(path: Path) -> bytes | None:
@@ -324,7 +325,12 @@ def _exchange(source: Path, target: Path, aside: Path) -> None:
 
 def _clear(out: Path) -> None:
     """Remove the drafts of builds that were killed, all but the last snapshots, and the parts that none of these has."""
-    snapshots = sorted((path.stat().st_mtime, path) for path in out.iterdir() if (path / "manifest.json").is_file())
+    snapshots: list[tuple[float, Path]] = []
+    for path in out.iterdir():
+        with suppress(OSError):  # another build may clear as well
+            if (path / "manifest.json").is_file():
+                snapshots.append((path.stat().st_mtime, path))
+    snapshots.sort()
     current = (out / "CURRENT").read_text("utf-8").strip()
     for _, path in [one for one in snapshots if one[1].name != current][: 1 - KEPT]:
         shutil.rmtree(path, ignore_errors=True)

@@ -246,10 +246,10 @@ def to_number(*names: str) -> int:
 def write_names(connection: sqlite3.Connection, names: Iterable[NamingRow]) -> None:
     """Write names for search. Their numbers follow from what they are, so a search has one order in every table."""
     # The index of letters is written in the order of the numbers.
-    for chunk in chunks(sorted((to_number(*row[:2]), *row) for row in names), 10_000):
+    for chunk in chunks(sorted({(to_number(row[0], row[1], str(row[2])), *row) for row in names}), 10_000):
         folded = [fold(name) for _, _, name, _, _ in chunk]
         rows = [(number, id, name, len(text), *rest) for (number, id, name, *rest), text in zip(chunk, folded, strict=True)]
-        connection.executemany("INSERT INTO name VALUES (?, ?, ?, ?, ?, ?)", rows)
+        connection.executemany("INSERT OR IGNORE INTO name VALUES (?, ?, ?, ?, ?, ?)", rows)
         connection.executemany("INSERT INTO gram (rowid, folded) VALUES (?, ?)", zip((row[0] for row in rows), folded, strict=True))
 
 

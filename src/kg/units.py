@@ -240,7 +240,8 @@ def work(drafts: Sequence[Draft], around: Surroundings, lines: Lines) -> tuple[l
     """
     own = {draft.graph: parse_lines(draft.load()) for draft in drafts}
     context = _context(drafts, around)
-    names = {name for draft in drafts for name in draft.survey.names | draft.survey.strays} | survey(context).names
+    described = {str(quad.subject)[1:-1] for quads in own.values() for quad in quads}
+    names = {name for draft in drafts for name in draft.survey.names} | survey(context).names | described
     beside = [*parse_lines(around.entities.of(names)), *context]
     mine = Stated(around.ontology, tuple(quad for quads in own.values() for quad in quads), {})
     stated = replace(mine, data=(*beside, *mine.data))
@@ -252,9 +253,10 @@ def work(drafts: Sequence[Draft], around: Surroundings, lines: Lines) -> tuple[l
 def work_on_entities(draft: Draft, around: Surroundings, changed: Collection[str] | None, lines: Lines) -> tuple[list[Finding], list[Made]]:
     """Check the entities and derive what follows from them; shapes are asked of those that have changed only, if that is known."""
     quads = tuple(parse_lines(draft.load()))
-    stated = Stated(around.ontology, quads, {})
-    mine = stated if changed is None else replace(stated, data=tuple(quad for quad in quads if str(quad.subject)[1:-1] in changed))
-    if findings := _findings(stated, stated, mine, lines):
+    own = Stated(around.ontology, quads, {})
+    stated = replace(own, data=(*_context([draft], around), *quads))
+    mine = own if changed is None else replace(own, data=tuple(quad for quad in quads if str(quad.subject)[1:-1] in changed))
+    if findings := _findings(stated, own, mine, lines):
         return findings, []
     kept = without(stated, around.left_out)
     return [], list(_make([draft], {draft.graph: list(quads)}, kept, around.left_out, Scope.entities))
@@ -274,9 +276,10 @@ def _context(drafts: Sequence[Draft], around: Surroundings) -> list[ox.Quad]:
 
 def _findings(stated: Stated, mine: Stated, shaped: Stated, lines: Lines) -> list[Finding]:
     """Return what is wrong with some graphs, not with what stands beside them only in part."""
-    subjects = {shorten(str(quad.subject).strip("<>")) for quad in mine.data}
-    subjects |= {shorten(str(quad.graph_name).strip("<>")) for quad in mine.data}
-    return [finding for finding in check(replace(stated, lines=lines), shaped.data) if finding.node in subjects]
+    own = {shorten(str(quad.subject).strip("<>")) for quad in mine.data}
+    own |= {shorten(str(quad.graph_name).strip("<>")) for quad in mine.data}
+    beside = {shorten(str(quad.subject).strip("<>")) for quad in stated.data} - own
+    return [finding for finding in check(replace(stated, lines=lines), shaped.data) if finding.node not in beside]
 
 
 def _make(

@@ -58,12 +58,12 @@ def serve(
 def _open(graph: Path | None, store: Path | None, endpoint: str | None) -> tuple[Graph, str]:
     """Open what the options name, and for a snapshot return whether it is served from memory or from disk, and why."""
     from kg.queries import open_any
-    from kg.snapshots import STORE, choose_engine, open_snapshot
+    from kg.snapshots import SEAL, choose_engine, open_snapshot
 
     if store is None or graph is not None or endpoint is not None:
         return open_graph(graph, store, endpoint), ""
     found = open_snapshot(store)
-    has_store = found.folder is not None and (found.folder / STORE).is_dir()
+    has_store = found.folder is not None and (found.folder / SEAL).is_file()
     engine, why = choose_engine(found.manifest["quads"], free_memory(), has_store=has_store)
     return open_any(store=store, engine=engine), why
 
