@@ -27,7 +27,7 @@ class Part:
 
     Example:
         >>> Part("https://example.org/g", "ab" * 32, 7).name[-8:]
-        'ababa.nq'
+        'babab.nq'
     """
 
     graph: str
