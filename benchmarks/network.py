@@ -149,7 +149,7 @@ def _one_path(graph: nx.Graph[str], first: str, second: str) -> object:
 
 def compare_search(graph: kg.Graph) -> None:
     """Time the search for misspelt names, through the table and over all names in memory; tell how many are found first."""
-    names = [Name(*row) for row in name_rows(graph.store)]
+    names = [Name(*row[:4]) for row in name_rows(graph.store)]
     chosen = random.Random(SEED)
     meant = chosen.sample([name for name in names if name.is_entity and name.is_label and len(name.name) > 6], 50)
     texts = [misspell(chosen, name.name) for name in meant]

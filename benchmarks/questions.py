@@ -19,8 +19,9 @@ from random import Random
 
 import kg
 from facts import misspell
-from kg.elements import Node
+from kg.elements import Filters, Node
 from kg.queries import Graph, Param, get_query, query_names
+from kg.snapshots import Engine
 from kg.vocab import expand
 
 SEED = 7
@@ -91,24 +92,25 @@ def from_middle(nodes: Sequence[Node]) -> Iterator[Node]:
 def nodes_of(graph: Graph, class_name: str | None) -> list[Node]:
     """Return the nodes of a class with its sub-classes; all of them if the class is that of every node."""
     table = graph.table()
-    wanted = {name.removeprefix("kg:") for name in table.meanings(f"kg:{class_name}")}
-    nodes = list(table.nodes(None))
-    return [node for node in nodes if node.class_name in wanted] or nodes
+    wanted = frozenset(name.removeprefix("kg:") for name in table.meanings(f"kg:{class_name}"))
+    return list((wanted and table.nodes(None, Filters(classes=wanted))) or table.nodes(None))
 
 
-def ask_about(graph: Graph, name: str, param: Param) -> Question:
-    """Return a question about an ordinary thing."""
-    nearest = list(islice(from_middle(nodes_of(graph, param.class_name)), NEAREST))
+def ask_about(graph: Graph, name: str, param: Param, nearest: Sequence[Node]) -> Question:
+    """Return a question about the first of some ordinary things for which it has an answer."""
     thing = next((node.id for node in nearest if len(graph.query(name, **{param.name: node.id}))), nearest[0].id)
     return Question(name, param.name, thing, get_query(name).bind({param.name: f"<{expand(thing)}>"}))
 
 
 def read_catalogue(graph: Graph) -> Iterator[Question]:
     """Yield each question of the catalogue, of all and, by its first parameter that takes a thing, of one."""
+    nearest: dict[str | None, list[Node]] = {}
     for name in query_names():
-        yield Question(name, None, None, get_query(name).text)
+        yield Question(name, None, None, get_query(name).bind({}))
         if param := next((param for param in get_query(name).params if param.type == "iri"), None):
-            yield ask_about(graph, name, param)
+            if param.class_name not in nearest:
+                nearest[param.class_name] = list(islice(from_middle(nodes_of(graph, param.class_name)), NEAREST))
+            yield ask_about(graph, name, param, nearest[param.class_name])
 
 
 def make_plan(graph: Graph) -> Plan:
@@ -127,4 +129,4 @@ def from_json(text: str) -> Plan:
 
 
 if __name__ == "__main__":
-    print(json.dumps(asdict(make_plan(kg.open(store=sys.argv[1])))))
+    print(json.dumps(asdict(make_plan(kg.open(store=sys.argv[1], engine=Engine.memory)))))

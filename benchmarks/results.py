@@ -291,7 +291,7 @@ def _quotients(top: str, base: str, show: Callable[[float], str]) -> Callable[[S
 def _runs(sizes: Sequence[Size]) -> str:
     rows: dict[str, Callable[[Size], str]] = {
         "measured on": lambda size: f"{size.facts['date']}, {size.facts['machine']}",
-        "with": lambda size: ", ".join(f"{name} {version}" for name, version in size.facts["versions"].items()),
+        "with": lambda size: ", ".join(f"{name} {version}" for name, version in sorted(size.facts["versions"].items())),
         "rounds": lambda size: (
             f"{size.facts['rounds']}, a peer is ended after {size.facts['bound_s']:g} s, kg and pyoxigraph after ten times that"
         ),

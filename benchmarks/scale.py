@@ -413,8 +413,9 @@ def late_of(runs: Sequence[dict[str, Any]], quads: int, bound_s: float) -> froze
 
 def write(out: Path, runs: Sequence[dict[str, Any]]) -> None:
     """Write the figures and what is drawn from them."""
-    (out / "results.json").write_text(json.dumps(runs, indent=1, sort_keys=True, ensure_ascii=False) + "\n", "utf-8")
-    sizes = parse(json.dumps(runs))
+    text = json.dumps(runs, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+    (out / "results.json").write_text(text, "utf-8")
+    sizes = parse(text)
     (out / "RESULTS.md").write_text(render(sizes), "utf-8")
     (out / "growth.svg").write_text(draw(sizes), "utf-8")
 

@@ -42,9 +42,10 @@ class Opened:
 def open_kg(path: str) -> Opened:
     """Open a snapshot through the interface of this project, which checks that it is whole before it loads it."""
     import kg
+    from kg.snapshots import Engine
 
     started = time.perf_counter()
-    graph = kg.open(store=path)
+    graph = kg.open(store=path, engine=Engine.memory)
     checked = time.perf_counter()
     store = graph.store
 
@@ -83,12 +84,15 @@ def open_rdflib(path: str) -> Opened:
 
 
 def open_app(path: str) -> Opened:
-    """Open the application of the server, and ask it without a network."""
+    """Open the application of the server with its quads in memory, and ask it without a network."""
+    import kg
     from kg.api import Limits, create_app
+    from kg.snapshots import Engine
 
-    app = create_app(path, limits=Limits(workers=1))
+    app = create_app(kg.open(store=path, engine=Engine.memory), limits=Limits(workers=1))
     loop = asyncio.new_event_loop()
     loop.run_until_complete(app.router.lifespan_context(app).__aenter__())
+    app.state.host.current.ready.wait()
 
     async def get(path: str, accept: str) -> int:
         sent: list[dict[str, Any]] = []

@@ -110,7 +110,7 @@ def _dates(held: str | None, published: str | None) -> set[ox.Quad]:
 def to_graph(facts: list[Told], *, held: str | None = None, published: str | None = None) -> kg.Graph:
     """Return a graph of these facts, with what the build derives from them; the event and the sources may have dates."""
     stated = Stated(_ontology(), tuple(sorted(_quads(facts) | _dates(held, published), key=str)), {})
-    return kg.Graph(Snapshot({}, lambda: derive(stated)))
+    return kg.Graph(Snapshot({"quads": len(stated.data)}, lambda: derive(stated)))
 
 
 def graphs() -> st.SearchStrategy[kg.Graph]:

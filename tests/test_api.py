@@ -6,6 +6,7 @@ import io
 import json
 import re
 from collections.abc import Iterator
+from threading import Event
 from typing import Any
 
 import networkx as nx
@@ -18,7 +19,9 @@ from starlette.testclient import TestClient
 
 import kg
 from kg.api import Limits, create_app, models
+from kg.api.lists import ALIASES, prepare_lists
 from kg.api.negotiation import choose
+from kg.api.service import Service
 from kg.elements import Filters
 from kg.exports import to_json
 from kg.network import neighbours, read_network, subgraph
@@ -235,8 +238,50 @@ def test_the_server_tells_what_it_is(client: TestClient) -> None:
     assert (rdflib.URIRef("https://w3id.org/kg-commitments/ontology#Pledge"), None, None) in ontology
     assert client.get("/readyz").status_code in (200, 503)
     client.get("/sparql?query=ASK{}")
+    assert _service(client).ready.wait(30)
     assert client.get("/readyz").json()["status"] == "ok"
     assert client.get("/healthz").headers["cache-control"] == "no-store"
+
+
+def _service(client: TestClient) -> Service:
+    app: Any = client.app
+    service: Service = app.state.host.current
+    return service
+
+
+def test_a_server_answers_before_its_lists_are_prepared_and_says_when_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    go = Event()
+
+    def late(service: Service) -> None:
+        assert go.wait(30)
+        prepare_lists(service)
+
+    monkeypatch.setattr("kg.api.prepare_lists", late)
+    with TestClient(create_app()) as client:
+        assert client.get("/queries/people?limit=1").status_code == 200
+        answer = client.get("/readyz")
+        assert (answer.status_code, "lists are being prepared" in answer.json()["detail"]) == (503, True)
+        go.set()
+        assert _service(client).ready.wait(30)
+        client.get("/sparql?query=ASK{}")
+        assert client.get("/readyz").status_code == 200
+        assert all(_service(client)._rows.get((name, ())) for name in ALIASES.values())
+
+
+def test_lists_that_cannot_be_prepared_keep_no_server_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(service: Service) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr("kg.api.prepare_lists", fail)
+    monkeypatch.setattr("threading.excepthook", lambda _: None)
+    with TestClient(create_app()) as client:
+        assert _service(client).ready.wait(30)
+
+
+def test_a_class_of_which_some_have_no_name_is_listed_whole(client: TestClient) -> None:
+    for name in ("Fact", "Person", "Link", "Entity"):
+        found = client.get(f"/entities?class={name}&limit=1").json()
+        assert found["total"] == len(kg.open().query("entities", **{"class": name})), name
 
 
 # ---------------------------------------------------------------- how it is answered

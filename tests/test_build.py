@@ -143,8 +143,25 @@ def test_sensitive_facts_are_left_out_with_their_values_and_passages() -> None:
 
 
 def test_nothing_of_a_sensitive_fact_is_in_any_file_of_a_snapshot(tmp_path: Path) -> None:
-    compiler.build(BASE, tmp_path)
-    assert [path for path in tmp_path.rglob("*") if path.is_file() and path.suffix == ".nq" and b"illness" in path.read_bytes()] == []
+    compiler.build(BASE, tmp_path, on_disk=True)
+    assert _with(tmp_path, b"illness") == []
+
+
+def _with(folder: Path, text: bytes) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file() and text in path.read_bytes()]
+
+
+def test_what_is_marked_later_is_in_no_file_of_the_next_snapshot(small_graph: Path, tmp_path: Path) -> None:
+    out, mark = tmp_path / "out", "kg:mark code:sensitive ;"
+    text = (small_graph / "sources" / "gazette.trig").read_text("utf-8")
+    assert mark in text
+    _spoil(small_graph, mark, "")
+    first = compiler.build(small_graph, out, on_disk=True)
+    assert {path.suffix for path in _with(first, b"illness")} >= {".sst", ".sqlite"}
+    (small_graph / "sources" / "gazette.trig").write_text(text, "utf-8")
+    assert _with(compiler.build(small_graph, out, on_disk=True), b"illness") == []
+    _spoil(small_graph, '"Dismiss no crane driver"', '"Keep every crane driver"')
+    assert _with(compiler.build(small_graph, out, on_disk=True), b"illness") == []
 
 
 def test_sensitive_facts_are_kept_when_asked_for() -> None:
@@ -396,6 +413,78 @@ def test_two_commands_build_at_the_same_time(kg: Runner, tmp_path: Path) -> None
     assert kg("stats", "--store", tmp_path / "out").returncode == 0
 
 
+def test_a_snapshot_that_is_open_is_not_cleared_away(small_graph: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+
+    def change(letter: str) -> Path:
+        path = small_graph / "entities.ttl"
+        path.write_text(path.read_text("utf-8") + f'place:else-{letter} a kg:Place ; rdfs:label "Else {letter}" .\n', "utf-8")
+        return compiler.build(small_graph, out)
+
+    first = change("a")
+    opened = snapshots.open_snapshot(out)
+    change("b")
+    third = change("c")
+    assert first.is_dir()
+    del opened
+    fourth = change("d")
+    assert {path.name for path in out.iterdir() if path.is_dir()} == {"parts", third.name, fourth.name}
+
+
+def test_the_draft_of_a_build_that_was_killed_is_cleared_at_once_and_that_of_one_at_work_is_not(tmp_path: Path) -> None:
+    dead, living = tmp_path / ".build-dead", tmp_path / ".build-living"
+    for folder in (dead, living):
+        (folder / "parts").mkdir(parents=True)
+    with closing(snapshots.Hold(living)):
+        compiler.build(BASE, tmp_path)
+        assert (dead.exists(), living.exists()) == (False, True)
+    compiler.build(BASE, tmp_path)
+    assert not living.exists()
+
+
+def test_several_processes_make_the_same_snapshot(small_graph: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compiler, "BATCH_QUADS", 1)
+    compiler.build(small_graph, tmp_path, processes=2)
+    assert _held(tmp_path) == compiled(small_graph).manifest
+    _spoil(small_graph, "a kg:Pledge", "a kg:Plege")
+    _spoil(small_graph, '"Dismiss no crane driver"', '"Keep every crane driver"')
+    with pytest.raises(CheckError) as caught:
+        compiler.build(small_graph, tmp_path / "other", processes=2)
+    assert list(caught.value.findings) == build.check(build.read(small_graph))
+
+
+def _end(*_: object) -> None:
+    os._exit(9)
+
+
+def test_a_process_of_a_build_that_is_ended_from_outside_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compiler, "BATCH_QUADS", 1)
+    monkeypatch.setattr(compiler, "work", _end)
+    with pytest.raises(DataError, match=r"ended from outside.*build again"):
+        compiler.build(BASE, tmp_path, processes=2)
+
+
+SLOW = """
+import sys
+from pathlib import Path
+import patient
+from kg import compiler
+compiler.BATCH_QUADS, compiler.work = 1, patient.work
+compiler.build(Path(sys.argv[1]), Path(sys.argv[2]), processes=2)
+"""
+
+
+def test_the_processes_of_a_build_that_is_killed_end_as_well(tmp_path: Path) -> None:
+    (tmp_path / "patient.py").write_text("import time\ndef work(*_):\n    print('ready', flush=True)\n    time.sleep(300)\n", "utf-8")
+    command = [sys.executable, "-c", SLOW, str(BASE), str(tmp_path / "out")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": str(tmp_path)}, text=True) as process:
+        assert process.stdout
+        assert [process.stdout.readline() for _ in range(2)] == ["ready\n"] * 2
+        process.kill()
+        # The pipe ends when the last process that has it is gone.
+        assert process.communicate(timeout=30)[0] == ""
+
+
 def test_the_manifest_counts_what_is_there() -> None:
     opened = compiled(BASE)
     assert opened.manifest["quads"] == len(opened.embedded.engine)
@@ -419,9 +508,9 @@ def _worked_on(monkeypatch: pytest.MonkeyPatch, graph: Path, out: Path) -> list[
     """Build, and return the slugs of the sources that were worked on again."""
     seen: list[str] = []
 
-    def watch(drafts: Any, *args: Any) -> Any:
-        seen.extend(draft.graph.rpartition("/")[2] for draft in drafts)
-        return units.work(drafts, *args)
+    def watch(batch: Any, *args: Any) -> Any:
+        seen.extend(draft.graph.rpartition("/")[2] for draft in batch.drafts)
+        return units.work(batch, *args)
 
     with monkeypatch.context() as patched:
         patched.setattr("kg.compiler.work", watch)
@@ -462,6 +551,16 @@ def test_a_change_elsewhere_is_seen_by_the_source_that_leads_there(small_graph: 
     assert list(caught.value.findings) == build.check(build.read(small_graph))
     assert {finding.rule for finding in caught.value.findings} == {"dangling"}
     assert _held(out) == before
+
+
+def test_what_is_wrong_with_a_thing_is_told_and_not_what_cannot_be_derived_of_it(small_graph: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    compiler.build(small_graph, out)
+    _replace(small_graph / "entities.ttl", 'a kg:Event ; rdfs:label "Speech to the dockers of Solvik"', "a kg:Event")
+    for folder in (out, tmp_path / "new"):
+        with pytest.raises(CheckError) as caught:
+            compiler.build(small_graph, folder)
+        assert list(caught.value.findings) == build.check(build.read(small_graph))
 
 
 EDITS = st.lists(

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from hashlib import sha256
 from pathlib import Path
 
@@ -144,6 +145,26 @@ t.push(list(parts), read, {plain.url!r}, description=t.DESCRIPTION.replace(b"all
     second = _push(after, plain)
     assert (_names(second.sent), _names(second.removed), _names(second.unchanged)) == (["c"], ["d"], ["a", "b"])
     assert connect_any(plain)[2] is None
+
+
+def test_a_server_that_is_killed_during_a_push_has_lost_nothing_when_it_is_back(tmp_path: Path) -> None:
+    before, after = _some(a=["x"], b=["x"], c=["x"], d=["x"]), _some(a=["1"], b=["2"], c=["3"])
+    with ExitStack() as running:
+        server = running.enter_context(oxigraph(tmp_path, "--union-default-graph"))
+        _push(before, server)
+
+        def read(part: Part) -> bytes:
+            if part.graph.endswith("c"):
+                running.close()  # with SIGKILL
+            return after[part]
+
+        with pytest.raises(UnavailableError, match="Is it running"):
+            push(list(after), read, server.url, server.graphs, description=DESCRIPTION.replace(b"all", b"other"), pauses=())
+    with oxigraph(tmp_path, "--union-default-graph") as again:
+        assert _held(again) == {"a": 1, "b": 1, "c": 1, "d": 1}
+        assert "was begun and not finished" in str(connect_any(again)[2])
+        assert _names(_push(after, again).sent)[-1] == "c"
+        assert (_held(again), connect_any(again)[2]) == ({"a": 1, "b": 1, "c": 1}, None)
 
 
 def connect_any(server: Server) -> tuple[object, dict[str, object], str | None]:

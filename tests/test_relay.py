@@ -8,9 +8,12 @@ from time import monotonic, sleep
 from urllib.parse import urlencode
 
 import pytest
+from starlette.testclient import TestClient
 
 import kg
 from conftest import Runner
+from kg import nearby
+from kg.api import create_app
 from kg.errors import BusyError, LimitError, TooLargeError, UnavailableError
 from kg.isolation import Limits, Pool
 from kg.relay import Relay
@@ -163,3 +166,51 @@ def test_functions_of_one_kind_of_server_are_not_sent(text: str) -> None:
     with wrong(Wrong()) as (url, seen), pytest.raises(kg.QueryError, match=r"custom function .* is not supported"):
         Relay(Remote(url)).ask(Question(text, "csv"))
     assert seen == []
+
+
+SAME = (
+    "/subgraph?seed=person:matt-hancock&depth=2",
+    "/entities/person/matt-hancock",
+    "/entities/wave/digital-aspirant-second-seed/neighbours",
+    "/pledges?maker=person:matt-hancock",
+    "/entities?class=Person",
+)
+PAGES = (
+    "/",
+    "/entities/person/matt-hancock",
+    "/pledges",
+    "/entities",
+    "/entities?q=hancock",
+    "/explorer",
+    "/timeline",
+    "/conflicts",
+    "/sources",
+)
+
+
+def test_a_server_that_is_too_large_for_one_table_is_served_all_the_same(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(nearby, "WHOLE_QUADS", 0)
+    with TestClient(create_app(kg.open(endpoint=server.url))) as there, TestClient(create_app(kg.open())) as here:
+        for path in SAME:
+            answers = [client.get(path, headers={"Accept": "application/json"}) for client in (there, here)]
+            assert [answer.status_code for answer in answers] == [200, 200], path
+            assert answers[0].json() == answers[1].json(), path
+        for path in PAGES:
+            assert there.get(path, headers={"Accept": "text/html"}).status_code == 200, path
+        for path in ("/network", "/path?from=person:matt-hancock&to=place:birmingham"):
+            answer = there.get(path, headers={"Accept": "application/json"})
+            assert answer.status_code == 422, path
+            assert "the network is not fetched as a whole" in answer.json()["detail"]
+    with monkeypatch.context() as small, TestClient(create_app(kg.open(endpoint=server.url))) as there:
+        small.setattr(nearby, "HUB_FACTS", 20)
+        answer = there.get("/subgraph?seed=outcome:health-tech-alliance-seven-lessons-vision&depth=2&format=ttl")
+        told = there.get("/subgraph?seed=outcome:health-tech-alliance-seven-lessons-vision&depth=2").json()["graph"]
+        assert answer.headers["x-not-walked"] == str(len(told["not_walked"].split())) != "0"
+    monkeypatch.setattr(nearby, "MOST_FACTS", 60)
+    with TestClient(create_app(kg.open(endpoint=server.url))) as there:
+        for path in ("/entities/person/matt-hancock", "/explorer?seed=person:matt-hancock"):
+            answer = there.get(path, headers={"Accept": "text/html"})
+            assert answer.status_code == 200, path
+            assert "and more than 60 are not fetched" in answer.text, path
+            assert 'href="/queries/links?entity=person%3Amatt-hancock"' in answer.text, path
+        assert there.get("/queries/links?entity=person%3Amatt-hancock").json()["total"] > 0

@@ -8,6 +8,7 @@ import pytest
 
 import kg
 from conftest import BASE, Runner
+from kg import nearby
 from kg import open as kg_open
 from kg.errors import BusyError, LimitError, TooLargeError, UnavailableError
 from kg.queries import query_names
@@ -61,6 +62,21 @@ def test_the_network_is_the_same_as_at_hand(remote: kg.Graph) -> None:
     assert read_network(remote) == read_network(kg.open())
     assert subgraph(remote, ["person:matt-hancock"], depth=2) == subgraph(kg.open(), ["person:matt-hancock"], depth=2)
     assert remote.find("matt hancok") == kg.open().find("matt hancok")
+
+
+SEEDS = ("person:matt-hancock", "organisation:nhsx", "wave:digital-aspirant-second-seed", "pledge:publictechnology-first-speech-standards")
+
+
+def test_a_large_server_is_asked_hop_by_hop(remote: kg.Graph, monkeypatch: pytest.MonkeyPatch) -> None:
+    from kg.network import neighbours, subgraph
+
+    here = kg.open()
+    monkeypatch.setattr(nearby, "WHOLE_QUADS", 0)
+    there = kg.Graph(remote.snapshot)
+    for seed in SEEDS:
+        assert neighbours(there, seed) == neighbours(here, seed)
+        assert subgraph(there, [seed], depth=2, max_nodes=60) == subgraph(here, [seed], depth=2, max_nodes=60)
+    assert [match.id for match in there.find("matt hancock", limit=1)] == ["person:matt-hancock"]
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """`kg serve` as a process: how it starts, changes its snapshot, and stops."""
 
+import asyncio
 import json
 import re
 import signal
@@ -9,11 +10,15 @@ import time
 from collections.abc import Callable, Iterator
 from http.client import HTTPConnection
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 from urllib.parse import quote
 
 import pytest
 
 from conftest import Runner
+from kg.api import Host
+from kg.cli.serving import LOOK_S, _reload
 
 
 class Server:
@@ -282,3 +287,26 @@ def test_a_reader_that_does_not_read_delays_the_stop_but_does_not_prevent_it(ser
         said = server.process.communicate(timeout=40)[1].decode()
         assert (server.process.returncode, said.splitlines()[-1]) == (0, "kg: stopped.")
         assert 5 < time.monotonic() - started < 30, "it waits for the reader, and then no longer"
+
+
+def test_a_server_that_waits_for_a_new_snapshot_serves_it_when_it_is_ready_and_can_be_ended_before() -> None:
+    closed: list[str] = []
+    following = SimpleNamespace(ready=threading.Event(), digest="a" * 64, pool=SimpleNamespace(close=lambda: closed.append("pool")))
+    served: list[object] = []
+    host = cast("Host", SimpleNamespace(prepare=lambda: following, change_to=served.append))
+
+    async def turn(is_ended: bool) -> None:
+        task = asyncio.create_task(_reload(host, asyncio.Lock()))
+        await asyncio.sleep(3 * LOOK_S)
+        assert not served, "its lists are not ready"
+        if is_ended:
+            task.cancel()
+        else:
+            following.ready.set()
+        await asyncio.wait([task], timeout=10)
+        assert task.done()
+
+    asyncio.run(turn(is_ended=True))
+    assert (closed, served) == (["pool"], [])
+    asyncio.run(turn(is_ended=False))
+    assert (closed, served) == (["pool"], [following])

@@ -167,7 +167,7 @@ def graph() -> kg.Graph:
 
 @pytest.fixture(scope="module")
 def names(graph: kg.Graph) -> list[Name]:
-    return [Name(*row) for row in name_rows(graph.store)]
+    return [Name(*row[:4]) for row in name_rows(graph.store)]
 
 
 def _misspell(name: str, chosen: random.Random) -> str:

@@ -128,7 +128,8 @@ def ontology() -> tuple[ox.Quad, ...]:
 
 
 def _open(ontology: tuple[ox.Quad, ...], forest: tuple[Telling, ...]) -> kg.Graph:
-    return kg.Graph(snapshots.Snapshot({}, lambda: build.derive(build.Stated(ontology, tuple(_quads(forest)), {}))))
+    data = tuple(_quads(forest))
+    return kg.Graph(snapshots.Snapshot({"quads": len(data)}, lambda: build.derive(build.Stated(ontology, data, {}))))
 
 
 def _ask(graph: kg.Graph) -> Totals:

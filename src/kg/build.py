@@ -15,7 +15,7 @@ from kg.dates import to_bounds, to_words
 from kg.errors import CallError, DataError, ParseError
 from kg.resources import shipped
 from kg.store import DATASETS, Embedded, parse_file
-from kg.vocab import DERIVED_GRAPH, ENTITIES_GRAPH, EXPORT_GRAPH, KG, ONTOLOGY_GRAPH, OWL, RDF, RDFS, XSD, shorten
+from kg.vocab import DERIVED_GRAPH, ENTITIES_GRAPH, EXPORT_GRAPH, KG, ONTOLOGY_GRAPH, OWL, RDF, RDFS, XSD, shorten, slug_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +121,8 @@ def _walk(folder: Path, seen: set[Path]) -> Iterator[Path]:
     except OSError as exc:
         raise ParseError(f"The folder {str(folder)!r} cannot be read: {exc.strerror}.") from exc
     for entry in entries:
+        if not entry.name.isprintable():
+            raise ParseError(f"The folder {str(folder)!r} holds a file whose name cannot be printed: {entry.name!a}. Rename it.")
         if entry.is_dir():
             yield from _walk(entry, seen)
         elif entry.is_file():
@@ -301,7 +303,7 @@ def derived_graph(source: str) -> str:
         >>> derived_graph("https://w3id.org/kg-commitments/id/source/gazette")
         'https://w3id.org/kg-commitments/graph/derived/gazette'
     """
-    return f"{DERIVED_GRAPH}/{source.rpartition('/')[2]}"
+    return f"{DERIVED_GRAPH}/{slug_of(source)}"
 
 
 def _date_bounds(store: Embedded) -> list[Row]:

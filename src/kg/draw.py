@@ -176,8 +176,18 @@ def _page(network: Network, graph: Graph, title: str, story: Story | None, texts
 def _left_out(network: Network) -> str | None:
     if not network.is_truncated:
         return None
-    return f"{len(network.nodes):,} of {sum(network.reached):,} nodes within reach are in this file; the others were cut when it was made."
+    said = []
+    if network.kept != network.reached:
+        among = f"{len(network.nodes):,} of {sum(network.reached):,} nodes within reach"
+        said.append(f"{among} are in this file; the others were cut when it was made.")
+    if hubs := network.not_walked:
+        more = f" and {len(hubs) - NAMED:,} more" if len(hubs) > NAMED else ""
+        said.append(f"What lies beyond {', '.join(hubs[:NAMED])}{more} was not fetched, since so many facts name it.")
+    return " ".join(said)
 
+
+NAMED = 5
+"""So many nodes beyond which nothing was fetched are named."""
 
 NODE_TOLD = ("money", "date", "latest", "strength", "unit", "total_low", "total_high", "counted_in")
 EDGE_TOLD = ("money", "date", "strength")

@@ -50,7 +50,9 @@ def reach_to_json(found: Reach) -> bytes:
         >>> graph["nodes_reached"] == graph["nodes_kept"]
         True
     """
-    counts = {"nodes_reached": sum(found.reached), "nodes_kept": sum(found.kept), "truncated": found.kept != found.reached}
+    counts: dict[str, Any] = {"nodes_reached": sum(found.reached), "nodes_kept": sum(found.kept), "truncated": found.kept != found.reached}
+    if found.not_walked:
+        counts |= {"truncated": True, "not_walked": " ".join(found.not_walked)}
     told = json.dumps(counts if found.reached else {})
     nodes, edges = found.table.nodes_json(found.numbers), found.table.edges_json(found.numbers, found.filters)
     head = f'{{"directed":true,"multigraph":true,"graph":{told},"nodes":'

@@ -36,6 +36,7 @@ class Network:
         reached: Of a subgraph: how many nodes lie at each distance from the seeds, from 0, before any was cut.
         kept: Of a subgraph: how many of those are in it.
         undated: How many of the edges have no date, if a day was asked for.
+        not_walked: Of a subgraph of a large graph on a server: the nodes that so many facts name that no step leads on from them.
     """
 
     nodes: tuple[Node, ...]
@@ -43,11 +44,12 @@ class Network:
     reached: tuple[int, ...] = ()
     kept: tuple[int, ...] = ()
     undated: int | None = None
+    not_walked: tuple[str, ...] = ()
 
     @property
     def is_truncated(self) -> bool:
         """Whether nodes within reach were left out."""
-        return self.kept != self.reached
+        return self.kept != self.reached or bool(self.not_walked)
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,7 +235,7 @@ class Reach:
         table: Where it can be read.
         numbers: The nodes.
         filters: The filters of the edges among them.
-        reached, kept: As in `Network`; empty if it is the whole.
+        reached, kept, not_walked: As in `Network`; empty if it is the whole.
     """
 
     table: Table
@@ -241,11 +243,12 @@ class Reach:
     filters: Filters
     reached: tuple[int, ...]
     kept: tuple[int, ...]
+    not_walked: tuple[str, ...] = ()
 
     def to_network(self) -> Network:
         """Read it."""
         edges = self.table.edges(self.numbers, self.filters)
-        return Network(self.table.nodes(self.numbers), edges, self.reached, self.kept, _undated(edges, self.filters))
+        return Network(self.table.nodes(self.numbers), edges, self.reached, self.kept, _undated(edges, self.filters), self.not_walked)
 
 
 def reach_all(graph: Graph, *, filters: Filters = OPEN, max_nodes: int) -> Reach:
@@ -291,17 +294,21 @@ def reach(
     start = {number_of(table, seed) for seed in seeds}
     if max_nodes is not None:
         require_bound("limit of nodes", max_nodes, len(start))
+    if depth:
+        table.require(start)
     levels = list(_levels(table, start, wanted, depth))
     kept = list(_cut(table, levels, max_nodes))
-    return Reach(table, set().union(*kept), replace(wanted, classes=frozenset()), tuple(map(len, levels)), tuple(map(len, kept)))
+    counts = tuple(map(len, levels)), tuple(map(len, kept))
+    hubs = table.hubs(set().union(*levels[1:depth]))
+    return Reach(table, set().union(*kept), replace(wanted, classes=frozenset()), *counts, tuple(hubs))
 
 
 def _levels(table: Table, start: set[int], filters: Filters, depth: int) -> Iterator[set[int]]:
     """Yield the nodes at each distance, as far as there are any."""
     seen, level = set(start), start
     yield level
-    for _ in range(depth):
-        level = table.step(level, filters) - seen
+    for at in range(depth):
+        level = table.step(level, filters, is_first=at == 0) - seen
         if not level:
             return
         seen |= level
@@ -370,7 +377,7 @@ def to_networkx(network: Network) -> nx.MultiDiGraph[str]:
         its number in the table; it has `relation`, `label`, `inverse_label`, `inferred`, `fact`, `reported_in`,
         `known_by`, `ended_by` (ISO 8601), `passages` (short forms, parted by blanks), `link` (to the public page at the
         first passage) and what else is told of the fact, such as `strength`, `date` and `money`. The graph of a subgraph
-        has `nodes_reached`, `nodes_kept` and `truncated`.
+        has `nodes_reached`, `nodes_kept`, `truncated` and, if there are any, `not_walked` (short forms, parted by blanks).
 
     Example:
         >>> import kg
@@ -383,6 +390,8 @@ def to_networkx(network: Network) -> nx.MultiDiGraph[str]:
     graph: nx.MultiDiGraph[str] = nx.MultiDiGraph()
     if network.reached:
         graph.graph.update(nodes_reached=sum(network.reached), nodes_kept=sum(network.kept), truncated=network.is_truncated)
+    if network.not_walked:
+        graph.graph["not_walked"] = " ".join(network.not_walked)
     graph.add_nodes_from((node.id, node_attributes(node)) for node in network.nodes)
     edges = ((edge.start, edge.end, str(edge.number), edge_attributes(edge)) for edge in network.edges)
     graph.add_edges_from(edges)  # type: ignore[arg-type]  # the stubs do not know the form with a key

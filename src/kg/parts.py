@@ -7,7 +7,7 @@ other. The digest of a snapshot is that of the list of its parts.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from hashlib import file_digest, sha256
 from pathlib import Path
@@ -102,16 +102,7 @@ def read_part(folder: Path, part: Part) -> bytes:
     return data
 
 
-def read_parts(folder: Path, parts: Sequence[Part]) -> Iterator[bytes]:
-    """Yield the lines of one part after another.
-
-    Raises:
-        DataError: As for `read_part`.
-    """
-    return (read_part(folder, part) for part in parts)
-
-
-def is_whole(folder: Path, part: Part) -> bool:
+def has_part(folder: Path, part: Part) -> bool:
     """Tell whether the file of a part is there and has its content."""
     try:
         read_part(folder, part)
@@ -141,7 +132,7 @@ def seal(folder: Path, known: Mapping[str, str]) -> str:
         known: Digests of files that are known already, by name.
     """
     names = sorted(path.name for path in folder.iterdir() if not _is_log(path.name))
-    return "".join(f"{known.get(name) or _digest(folder / name)}  {name}\n" for name in names)
+    return "".join(f"{known.get(name) or digest_file(folder / name)}  {name}\n" for name in names)
 
 
 def read_seal(text: str) -> dict[str, str]:
@@ -167,7 +158,12 @@ def _is_log(name: str) -> bool:
     return name.startswith("LOG") or name == "LOCK"
 
 
-def _digest(path: Path) -> str:
+def digest_file(path: Path) -> str:
+    """Return the SHA-256 of a file, in hexadecimal.
+
+    Raises:
+        OSError: It cannot be read.
+    """
     with path.open("rb") as file:
         return file_digest(file, "sha256").hexdigest()
 

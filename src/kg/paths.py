@@ -77,6 +77,7 @@ def find_paths(
     require_bound("number of hops", max_hops, 1, MAX_HOPS)
     require_bound("limit", limit, 1, 1000)
     table = graph.table(projection)
+    table.require(None)
     wanted = resolve(table, filters)
     start, goal = number_of(table, first), number_of(table, second)
     if start == goal:

@@ -195,8 +195,8 @@ def _node_row(id: Value, class_name: Value, label: Value, kind: Value) -> NodeRo
     return NodeRow(str(id), str(class_name).removeprefix("kg:"), str(id if label is None else label), _name(kind))
 
 
-NamingRow = tuple[str, str, bool, bool]
-"""A name for search: short form, name, whether it is the label, whether the thing is an entity."""
+NamingRow = tuple[str, str, bool, bool, str]
+"""A name for search: short form, name, whether it is the label, whether the thing is an entity, and its class without prefix."""
 
 T = TypeVar("T")
 
@@ -230,10 +230,18 @@ def passage_rows(store: Store) -> Iterator[tuple[str, list[tuple[Value, ...]]]]:
         yield str(id), [row[1:] for row in rows]
 
 
+def degree_rows(store: Store, iris: Iterable[str]) -> Iterator[tuple[str, int]]:
+    """Yield how many edges of the shipped projection some things have, by their short forms; none for those that have none."""
+    query = _text("degrees")
+    for some in listed(sorted(iris), 10_000):
+        for id, count in store.rows(query.replace("UNDEF", some)):
+            yield str(id), int(str(count))
+
+
 def name_rows(store: Store) -> Iterable[NamingRow]:
-    """Yield the names for search: short form, name, whether it is the label, whether the thing is an entity."""
-    for id, name, is_label, is_entity in store.rows(_text("names")):
-        yield str(id), str(name), is_label in TRUE, is_entity in TRUE
+    """Yield the names for search."""
+    for id, name, is_label, is_entity, class_name in store.rows(_text("names")):
+        yield str(id), str(name), is_label in TRUE, is_entity in TRUE, str(class_name).removeprefix("kg:")
 
 
 def term_rows(store: Store) -> Iterator[tuple[str, str]]:

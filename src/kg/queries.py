@@ -21,15 +21,16 @@ from typing import IO, TYPE_CHECKING
 
 import yaml
 
+from kg import nearby
 from kg.compiler import Progress, open_graph, say_nothing, server_folder
-from kg.errors import SEARCH, CallError, DataError, NotFoundError
+from kg.errors import SEARCH, CallError, DataError, NotFoundError, TooLargeError
 from kg.names import Match
 from kg.projection import read_projection
 from kg.resources import shipped
 from kg.snapshots import Engine, Snapshot, open_snapshot
 from kg.store import Embedded, Rows, Store, Triples, Value
 from kg.table import Table
-from kg.vocab import BASE, CODE, EXPORT_GRAPH, ID, KG, OWL, RDF, RDFS, XSD, expand, listed, shorten, suggest
+from kg.vocab import BASE, CODE, EXPORT_GRAPH, ID, KG, OWL, RDF, RDFS, XSD, expand, listed, prologue, shorten, suggest
 
 if TYPE_CHECKING:
     import rdflib
@@ -41,8 +42,10 @@ VALUES_LINE = re.compile(r"VALUES \(([^)]*)\) \{ \(([^)]*)\) \}")
 FILTER_LINE = re.compile(r"^( +)FILTER\(!BOUND\(\?(\w+)\) \|\| (.+)\)$", re.MULTILINE)
 PATH = re.compile(r"\w+:\w+\* \?(\w+)")
 MAX_LEADING = 200
-"""Of how many things a path is followed before a query is asked."""
-HINT_LINE = re.compile(r"^( +)#\?(\w+) (.+)$", re.MULTILINE)
+"""Of how many things a path is followed, or a hint asked, before a query is."""
+NOTHING = f"<{KG}nothing>"
+"""Stands where a hint has come to nothing."""
+HINT_LINE = re.compile(r"^( +)#(!?\??)\?(\w+) (.+)$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,15 +86,26 @@ class Query:
     def read(self, columns: Sequence[str], rows: Iterable[tuple[Value, ...]]) -> Iterator[tuple[Value, ...]]:
         """Yield the rows of an answer with truth values where the header says so; some servers write 1 for true."""
         names = {column.name for column in self.columns if column.type == "boolean"}
-        truths = [name in names for name in columns]
+        truths = [at for at, name in enumerate(columns) if name in names]
         for row in rows:
-            yield tuple(bool(value) if is_truth and value is not None else value for value, is_truth in zip(row, truths, strict=True))
+            if any(type(row[at]) is int for at in truths):
+                yield tuple(bool(value) if at in truths and value is not None else value for at, value in enumerate(row))
+            else:
+                yield row
 
     @property
-    def paths(self) -> list[str]:
+    def paths(self) -> tuple[str, ...]:
         """The paths to a parameter, such as `kg:partOf* ?programme`."""
-        names = {param.name for param in self.params}
-        return sorted({match[0] for match in PATH.finditer(self.text) if match[1] in names})
+        return _paths_in(self.text, tuple(param.name for param in self.params))
+
+    @property
+    def asked_first(self) -> tuple[tuple[str, str, bool], ...]:
+        """The hints that are asked before the query: name of the parameter, pattern, and whether without it there is no answer."""
+        return _asked_first_in(self.text)
+
+    def is_empty(self, terms: Mapping[str, str]) -> bool:
+        """Tell whether a hint without which there is no answer has come to nothing, so that there is nothing to ask."""
+        return any(NOTHING in terms.get(hint, "") for _, hint, is_needed in self.asked_first if is_needed)
 
     def bind(self, terms: Mapping[str, str]) -> str:
         """Return the query with terms in SPARQL syntax in place of UNDEF, and with the hints for what is given.
@@ -102,9 +116,12 @@ class Query:
         given = [param.name for param in self.params if param.name in terms]
         names, row = " ".join(f"?{name}" for name in given), " ".join(terms[name] for name in given)
         line = f"VALUES ({names}) {{ ({row}) }}" if given else ""
-        text = VALUES_LINE.sub(lambda _: line, self.text, count=1) if self.params else self.text
+        text = _without_header(self.text)
+        text = VALUES_LINE.sub(lambda _: line, text, count=1) if self.params else text
         text = FILTER_LINE.sub(lambda match: self._filter(match, terms), text)
-        return HINT_LINE.sub(lambda match: match[1] + _hint(match[3], match[2], terms) if match[2] in terms else match[0], text)
+        return HINT_LINE.sub(
+            lambda match: match[1] + (terms.get(match[4]) or _hint(match[4], match[3], terms)) if match[3] in terms else match[0], text
+        )
 
     def _filter(self, match: re.Match[str], terms: Mapping[str, str]) -> str:
         if all(param.name != match[2] for param in self.params):
@@ -116,6 +133,22 @@ class Query:
             text = re.sub(rf"EXISTS \{{ \?(\w+) {path} \}}", rf"?\1 IN ({', '.join(found)})", text)
             text = re.sub(rf"\?(\w+) {path}", rf"FILTER(?\1 IN ({', '.join(found)}))", text)
         return f"{match[1]}FILTER({text})"
+
+
+@cache
+def _paths_in(text: str, names: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(sorted({match[0] for match in PATH.finditer(text) if match[1] in names}))
+
+
+@cache
+def _asked_first_in(text: str) -> tuple[tuple[str, str, bool], ...]:
+    found = {(match[3], match[4]): match[2] == "!?" for match in HINT_LINE.finditer(text) if match[2]}
+    return tuple((name, hint, is_needed) for (name, hint), is_needed in found.items())
+
+
+@cache
+def _without_header(text: str) -> str:
+    return "".join(line for line in text.splitlines(keepends=True) if not line.startswith("#+"))
 
 
 def _paths(terms: Mapping[str, str], name: str) -> Iterator[tuple[str, list[str]]]:
@@ -270,7 +303,10 @@ class Graph:
             CallError: No such parameter, or a value that is not of its type.
         """
         query = get_query(name)
-        rows = self.store.select(query.bind(self.terms(query, params)))
+        terms = self.terms(query, params)
+        if query.is_empty(terms):
+            return Rows(tuple(column.name for column in query.columns), ())
+        rows = self.store.select(query.bind(terms))
         return Rows(rows.columns, tuple(query.read(rows.columns, rows)))
 
     def terms(self, query: Query, params: Mapping[str, object]) -> dict[str, str]:
@@ -287,7 +323,8 @@ class Graph:
                 hint = suggest(name, known) or (f" It takes: {', '.join(known)}." if known else " It takes none.")
                 raise CallError(f"The query {query.name!r} has no parameter {name!r}.{hint}")
         terms = {name: self._term(known[name], value) for name, value in params.items() if value is not None}
-        return terms | {path: found for path in query.paths if (found := self._leading(path, terms))}
+        terms |= {path: found for path in query.paths if (found := self._leading(path, terms))}
+        return terms | {hint: found for name, hint, _ in query.asked_first if name in terms and (found := self._meant(hint, name, terms))}
 
     def _leading(self, path: str, terms: Mapping[str, str]) -> str:
         """Return the things that lead to a given term along a path such as `kg:partOf* ?programme`, unless they are too many."""
@@ -297,6 +334,13 @@ class Graph:
         found = self.store.terms(f"SELECT DISTINCT ?from WHERE {{ ?from {step} {terms[name]} }} LIMIT {MAX_LEADING + 1}")
         leading = sorted(str(row[0]) for row in found)
         return " ".join(leading) if len(leading) <= MAX_LEADING else ""
+
+    def _meant(self, hint: str, name: str, terms: Mapping[str, str]) -> str:
+        """Return what a hint comes to, unless that is too much. An engine that has to guess how much it is would begin elsewhere."""
+        variable = hint.partition("?")[2].partition(" ")[0]
+        text = _hint(hint, name, terms)[1:-1]
+        found = sorted(str(row[0]) for row in self.store.terms(f"{prologue()}{text} LIMIT {MAX_LEADING + 1}"))
+        return f"VALUES ?{variable} {{ {' '.join(found) or NOTHING} }}" if len(found) <= MAX_LEADING else ""
 
     def _term(self, param: Param, value: object) -> str:
         if param.type == "iri":
@@ -319,10 +363,10 @@ class Graph:
             CallError: It is of another class.
         """
         iri = expand(text)
-        classes = self.store.select(f"SELECT ?class WHERE {{ <{iri}> a/<{RDFS}subClassOf>* ?class }}").rows if iri else ()
+        classes = self.store.classes_of(iri) if iri else ()
         if not classes:
             raise NotFoundError(f"There is no {text!r} in the graph.{self._nearest(text, class_name)}")
-        if class_name not in (None, "Node") and (f"kg:{class_name}",) not in classes:
+        if class_name not in (None, "Node") and KG + class_name not in classes:
             raise CallError(f"{text!r} is no {class_name}, which is what is wanted here.{self._nearest(text, class_name)}")
         return str(iri)
 
@@ -403,10 +447,26 @@ class Graph:
             CallError: The file cannot be read, is no such query, or a row of it is no edge.
         """
         wanted = read_projection(None if projection is None else Path(projection))
+        is_large = self.snapshot.engine is None and self.snapshot.manifest["quads"] > nearby.WHOLE_QUADS
+        if is_large and not isinstance(self.store, Embedded):
+            if wanted.is_own:
+                raise TooLargeError(
+                    f"The server holds more than {nearby.WHOLE_QUADS:,} quads, and a projection is run on the whole graph. "
+                    "Build a snapshot with kg build --on-disk, and use --store."
+                )
+            return self._near(self.store)
         with _OPENING:
             if wanted.digest not in self._tables:
                 self._tables[wanted.digest] = self.snapshot.open_table(wanted)
             return self._tables[wanted.digest]
+
+    def _near(self, server: Store) -> Table:
+        """Return what is known so far of the network of a large graph on a server."""
+        with _OPENING:
+            found = self._tables.get("")
+            if not isinstance(found, nearby.Nearby) or found.is_full:
+                self._tables[""] = found = nearby.Nearby(server)
+            return found
 
     @cached_property
     def _tables(self) -> dict[str, Table]:
@@ -446,6 +506,7 @@ def open_any(
     endpoint: str | None = None,
     sensitive: bool = False,
     engine: Engine | None = None,
+    processes: int = 1,
     progress: Progress = say_nothing,
 ) -> Graph:
     """Open a graph.
@@ -456,6 +517,7 @@ def open_any(
         endpoint: Address of a SPARQL server that holds the graph, instead of either.
         sensitive: Keep the facts that are marked sensitive.
         engine: Where the quads of a snapshot are: `memory` or `disk`; without it on disk, if the snapshot is large.
+        processes: How many processes a build takes for a large graph, as `kg.compiler.build` says.
         progress: Is told what a build does, how much of it is done, and how much there is.
 
     Raises:
@@ -475,4 +537,5 @@ def open_any(
         return Graph(Snapshot(dict(manifest), lambda: remote, folder, note=note))
     if store is not None:
         return Graph(open_snapshot(Path(store), engine))
-    return Graph(open_graph(Path(graph) if graph is not None else shipped("graph"), sensitive=sensitive, progress=progress))
+    folder = Path(graph) if graph is not None else shipped("graph")
+    return Graph(open_graph(folder, sensitive=sensitive, processes=processes, progress=progress))

@@ -8,13 +8,14 @@ snapshot in force and is replaced in one step, so a build that fails or is kille
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from enum import StrEnum
@@ -26,7 +27,7 @@ from typing import Any
 import orjson
 
 from kg.errors import CallError, DataError
-from kg.parts import Part, freshen, is_sealed, link, read_listing, read_part, read_parts, read_seal, seal, to_listing
+from kg.parts import Part, freshen, is_sealed, link, read_listing, read_part, read_seal, seal, to_listing
 from kg.projection import Projection, read_projection
 from kg.store import Embedded, Store
 from kg.table import Table
@@ -44,7 +45,7 @@ KEPT = 2
 """How many snapshots are kept below a folder: the one in force and those before."""
 
 STALE_S = 3600
-"""After how many seconds the draft of a build that was killed, or a part that no snapshot has, is cleared away."""
+"""After how many seconds a part that no snapshot has is cleared away; a build that goes on may still want it."""
 
 
 class Engine(StrEnum):
@@ -52,6 +53,46 @@ class Engine(StrEnum):
 
     memory = "memory"
     disk = "disk"
+
+
+class Hold:
+    """Has a folder in hand, so that no build clears it away, until it is closed or gone; a folder that is missing is in nobody's.
+
+    Args:
+        folder: The folder.
+
+    Sources:
+        The lock belongs to the open file and ends with its process: https://man7.org/linux/man-pages/man2/flock.2.html
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._number: int | None = None
+        with suppress(OSError):
+            self._number = os.open(folder, os.O_RDONLY)
+            fcntl.flock(self._number, fcntl.LOCK_SH | fcntl.LOCK_NB)
+
+    def close(self) -> None:
+        """Let go of it."""
+        number, self._number = self._number, None
+        if number is not None:
+            os.close(number)
+
+    __del__ = close
+
+
+def is_free(folder: Path) -> bool:
+    """Tell whether no process has a folder in hand."""
+    try:
+        number = os.open(folder, os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    finally:
+        os.close(number)
+    return True
 
 
 @dataclass(frozen=True)
@@ -65,6 +106,7 @@ class Snapshot:
         note: One sentence if this is not what the files say now, otherwise None.
         made: The day on which it was made, in UTC.
         engine: Where its quads are while they are asked.
+        hold: Keeps its folder from being cleared away.
     """
 
     manifest: dict[str, Any]
@@ -73,6 +115,7 @@ class Snapshot:
     note: str | None = None
     made: date = field(default_factory=lambda: datetime.now(UTC).date())
     engine: Engine | None = None
+    hold: Hold | None = field(default=None, compare=False, repr=False)
 
     @cached_property
     def store(self) -> Store:
@@ -198,16 +241,25 @@ class Writing:
         self.parts = out / PARTS
         self._out = out
         self._draft = draft
-        self._aside = 0
-        for name in (PARTS, "aside", "snapshot"):
+        # A file without a name: nothing of it is left when the process is killed, and it may hold what is to be left out.
+        self._aside = tempfile.TemporaryFile(dir=draft)  # noqa: SIM115 # closed by `close`
+        for name in (PARTS, "snapshot"):
             (draft / name).mkdir()
 
-    def put_aside(self, data: bytes) -> Path:
-        """Keep something until the snapshot is made; return its file."""
-        self._aside += 1
-        path = self._draft / "aside" / str(self._aside)
-        path.write_bytes(data)
-        return path
+    def put_aside(self, data: bytes) -> tuple[int, int]:
+        """Keep something until the snapshot is made; return where it is."""
+        place = (self._aside.seek(0, os.SEEK_END), len(data))
+        self._aside.write(data)
+        return place
+
+    def read_aside(self, place: tuple[int, int]) -> bytes:
+        """Return what was kept at a place."""
+        self._aside.seek(place[0])
+        return self._aside.read(place[1])
+
+    def close(self) -> None:
+        """Let go of what was kept."""
+        self._aside.close()
 
     def put(self, part: Part, data: bytes) -> None:
         """Write a part."""
@@ -260,11 +312,12 @@ class Writing:
                 os.replace(made, self.parts / part.name)
             elif not freshen(self.parts, part):
                 raise DataError(f"The part {part.name} of {str(self._out)!r} was cleared away by another build. Build again.")
-        self._put_in_place(folder, self._out / name)
-        os.utime(self._out / name)
-        pointer = self._draft / "CURRENT"
-        pointer.write_text(name + "\n", "utf-8")
-        os.replace(pointer, self._out / "CURRENT")
+        with closing(Hold(folder)), closing(Hold(self._out / name)):
+            self._put_in_place(folder, self._out / name)
+            os.utime(self._out / name)
+            pointer = self._draft / "CURRENT"
+            pointer.write_text(name + "\n", "utf-8")
+            os.replace(pointer, self._out / "CURRENT")
         return self._out / name
 
     def _put_in_place(self, folder: Path, target: Path) -> None:
@@ -297,8 +350,12 @@ def write(out: Path) -> Iterator[Writing]:
     """
     try:
         out.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".build-", dir=out, ignore_cleanup_errors=True) as draft:
-            yield Writing(out, Path(draft))
+        with (
+            tempfile.TemporaryDirectory(prefix=".build-", dir=out, ignore_cleanup_errors=True) as draft,
+            closing(Hold(Path(draft))),
+            closing(Writing(out, Path(draft))) as writing,
+        ):
+            yield writing
         _clear(out)
     except OSError as exc:
         raise DataError(f"The snapshot cannot be written to {str(out)!r}: {exc.strerror or exc}. What was there is as it was.") from exc
@@ -324,7 +381,10 @@ def _exchange(source: Path, target: Path, aside: Path) -> None:
 
 
 def _clear(out: Path) -> None:
-    """Remove the drafts of builds that were killed, all but the last snapshots, and the parts that none of these has."""
+    """Remove the drafts of builds that were killed, all but the last snapshots, and the parts that none of these has.
+
+    What a process has in hand stays.
+    """
     snapshots: list[tuple[float, Path]] = []
     for path in out.iterdir():
         with suppress(OSError):  # another build may clear as well
@@ -332,14 +392,16 @@ def _clear(out: Path) -> None:
                 snapshots.append((path.stat().st_mtime, path))
     snapshots.sort()
     current = (out / "CURRENT").read_text("utf-8").strip()
-    for _, path in [one for one in snapshots if one[1].name != current][: 1 - KEPT]:
-        shutil.rmtree(path, ignore_errors=True)
+    stale = [path for _, path in snapshots if path.name != current][: 1 - KEPT]
+    for path in [*stale, *out.glob(".build-*")]:
+        if is_free(path):
+            shutil.rmtree(path, ignore_errors=True)
     wanted = {part.name for path in out.glob(f"*/{LISTING}") for part in _listed(path)}
     old = time.time() - STALE_S
-    for path in [*out.glob(".build-*"), *(out / PARTS).iterdir()]:
+    for path in (out / PARTS).iterdir():
         with suppress(OSError):
             if path.name not in wanted and path.stat().st_mtime < old:
-                path.unlink() if path.is_file() else shutil.rmtree(path, ignore_errors=True)
+                path.unlink()
 
 
 def _listed(path: Path) -> tuple[Part, ...]:
@@ -412,7 +474,7 @@ def open_snapshot(folder: Path, engine: Engine | None = None) -> Snapshot:
     if sha256(data).hexdigest() != manifest["sha256"]:
         raise DataError(f"The snapshot file {str(path)!r} is damaged: its digest is not that of the manifest. Build it again.")
     chosen = engine or (Engine.disk if (path.parent / SEAL).is_file() else Engine.memory)
-    return Snapshot(manifest, lambda: load(path.parent, chosen), path.parent, made=made, engine=chosen)
+    return Snapshot(manifest, lambda: load(path.parent, chosen), path.parent, made=made, engine=chosen, hold=Hold(path.parent))
 
 
 def load(folder: Path, engine: Engine = Engine.memory) -> Embedded:
@@ -422,7 +484,7 @@ def load(folder: Path, engine: Engine = Engine.memory) -> Embedded:
         DataError: A part is missing, or is not what its digest says.
     """
     if engine == Engine.memory:
-        return Embedded.from_chunks(read_parts(folder.parent / PARTS, _listed(folder / LISTING)))
+        return Embedded.from_chunks(read_part(folder.parent / PARTS, part) for part in _listed(folder / LISTING))
     if not (folder / SEAL).is_file():
         raise DataError(f"The snapshot {str(folder)!r} holds no files of the engine. Build it with --on-disk, or serve it from memory.")
     if not has_disk_store(folder):

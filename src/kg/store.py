@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from functools import lru_cache
 from itertools import islice, pairwise
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, cast
@@ -23,7 +24,7 @@ from urllib.parse import urljoin
 import pyoxigraph as ox
 
 from kg.errors import CallError, DataError, KGError, NotAcceptableError, ParseError, QueryError, TooLargeError
-from kg.vocab import ID, PREFIXES, XSD, expand, prologue, shorten
+from kg.vocab import ID, PREFIXES, RDF, RDFS, XSD, expand, prologue, shorten
 
 if TYPE_CHECKING:
     import rdflib
@@ -278,6 +279,11 @@ class Store(ABC):
         GROUP BY ?class ORDER BY ?class"""
         return {str(name): int(str(count)) for name, count in self.select(query)}
 
+    def classes_of(self, iri: str) -> set[str]:
+        """Return the IRIs of the classes of a thing, and of those above them; none if it is not there."""
+        query = f"SELECT ?class WHERE {{ <{iri}> a/<{RDFS}subClassOf>* ?class }}"
+        return {term.value for (term,) in self.terms(query) if isinstance(term, ox.NamedNode)}
+
     def solutions(self, query: str) -> tuple[tuple[str, ...], Iterator[tuple[ox.NamedNode | ox.Literal | None, ...]]]:
         """Return the columns of a SELECT query and, one by one, its rows as terms of the engine.
 
@@ -428,6 +434,15 @@ class Embedded(Store):
     def quads(self, subject: str | None = None, predicate: str | None = None, value: str | None = None) -> Iterator[ox.Quad]:
         """Yield the quads with this subject, predicate and object, each an IRI or None for any."""
         return self.engine.quads_for_pattern(*(ox.NamedNode(iri) if iri else None for iri in (subject, predicate, value)))
+
+    def classes_of(self, iri: str) -> set[str]:
+        """Return the IRIs of the classes of a thing, and of those above them; none if it is not there."""
+        found: set[str] = set()
+        new = {str(quad.object)[1:-1] for quad in self.quads(iri, RDF + "type")}
+        while new:
+            found |= new
+            new = {str(quad.object)[1:-1] for name in new for quad in self.quads(name, RDFS + "subClassOf")} - found
+        return found
 
     def extend(self, quads: Iterable[ox.Quad]) -> None:
         """Add quads; only the build does so, before anyone reads."""
@@ -668,6 +683,8 @@ def _refuse_monsters(query: str) -> None:
     """Refuse what would end the process instead of raising: the engine's parser recurses without a limit of its own."""
     if len(query) > MAX_QUERY:
         raise QueryError(f"The query is {len(query):,} characters long; at most {MAX_QUERY:,} are allowed. Ask for less at a time.")
+    if sum(map(query.count, "([{")) <= MAX_DEPTH and sum(map(query.count, "!^+*/|&=-")) < MAX_DEPTH:
+        return  # as almost every query; there are not enough of them
     depth = deepest = 0
     for sign in re.findall(r"[(\[{}\])]", query):
         depth += 1 if sign in "([{" else -1
@@ -700,10 +717,14 @@ def to_triple(subject: str, predicate: str, value: str) -> ox.Triple:
     return ox.Triple(ox.NamedNode(subject), ox.NamedNode(predicate), ox.NamedNode(value))
 
 
+_shorten = lru_cache(maxsize=2**15)(shorten)
+"""Answers name the same few things again and again."""
+
+
 def to_python(term: object) -> Value:
     """Return a term of the engine as a plain value: the short form of an IRI, a literal as what its datatype says."""
     if isinstance(term, ox.NamedNode):
-        return shorten(term.value)
+        return _shorten(term.value)
     if isinstance(term, ox.Literal):
         cast = _CASTS.get(term.datatype.value)
         try:
@@ -754,6 +775,10 @@ def refuse_service(query: str) -> None:
             raise QueryError(f"The query has the word service and the IRI {token[0]}; write the apostrophe of the IRI as %27.")
 
 
+_MAY_NAME = re.compile(r"(?<![:?$])from", re.IGNORECASE)
+"""After these signs a name or a variable goes on as far as it can, so the word is no keyword there."""
+
+
 def dataset_of(query: str) -> Iterator[tuple[str, str]]:
     """Yield `FROM` or `NAMED` and the IRI for each graph that a query names with FROM or FROM NAMED, prefixes resolved.
 
@@ -761,7 +786,7 @@ def dataset_of(query: str) -> Iterator[tuple[str, str]]:
         >>> list(dataset_of("SELECT ?x FROM <https://example.org/g> { ?x ?p 'FROM <b>' }"))
         [('FROM', 'https://example.org/g')]
     """
-    if "from" not in query.lower():
+    if not _MAY_NAME.search(query):
         return  # as in almost every query; taking one apart takes longer than most answers
     bare = _TOKENS.sub(lambda match: " " if match[0][0] in "#\"'" else match[0], query)
     prefixes = PREFIXES | dict(_DECLARED.findall(bare))

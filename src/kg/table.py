@@ -84,6 +84,9 @@ class Table:
         dict_keys(['person:matt-hancock'])
     """
 
+    is_whole = True
+    """Whether the whole network can be read."""
+
     def __init__(self, connections: Iterable[sqlite3.Connection], place: str) -> None:
         self._place = place
         self._idle: SimpleQueue[sqlite3.Connection] = SimpleQueue()
@@ -146,6 +149,17 @@ class Table:
         """Return the short forms of some things."""
         return dict(self._select(f"SELECT number, id FROM thing WHERE number IN {_LIST}", json.dumps([n for n in numbers if n])))
 
+    def require(self, numbers: Iterable[int] | None) -> None:
+        """Make sure that all edges of some nodes can be read, or of all.
+
+        Raises:
+            TooLargeError: That would be too much of a server.
+        """
+
+    def hubs(self, numbers: Iterable[int]) -> list[str]:  # noqa: ARG002 # a table of the whole network has none
+        """Return the short forms of those nodes whose edges a server holds, and are too many to walk along."""
+        return []
+
     def meanings(self, term: str) -> frozenset[str]:
         """Return the classes or relations that a class or relation stands for: itself and those below it."""
         return frozenset(found for (found,) in self._select("SELECT term FROM term WHERE ancestor = ?", term))
@@ -177,8 +191,8 @@ class Table:
         query = f"SELECT number FROM thing WHERE class IN (SELECT value FROM json_each(?)) AND number IN {_LIST}"
         return {number for (number,) in self._select(query, json.dumps(sorted(filters.classes)), json.dumps(list(numbers)))}
 
-    def step(self, numbers: Iterable[int], filters: Filters) -> set[int]:
-        """Return the nodes at the other ends of the edges of some nodes, in either direction."""
+    def step(self, numbers: Iterable[int], filters: Filters, *, is_first: bool = False) -> set[int]:  # noqa: ARG002 # a server may care
+        """Return the nodes at the other ends of the edges of some nodes, in either direction; first of those that `require` was told."""
         condition, values = self._condition(filters)
         near = json.dumps(list(numbers))
         # One array in JSON is read faster than as many rows.
@@ -335,19 +349,20 @@ class Table:
             edges.append(Edge(number, *reads, id, ids.get(source), inferred == 1, *days, proof, attributes))
         return tuple(edges if is_ordered else sorted(edges, key=lambda edge: (*edge[1:4], edge.fact or "", edge.number)))
 
-    @cached_property
-    def _sources(self) -> dict[int | None, str]:
+    def _read_sources(self) -> dict[int | None, str]:
         return dict(self._select("SELECT number, id FROM thing WHERE number IN (SELECT source FROM edge)"))
 
-    @cached_property
-    def _relations(self) -> dict[int, tuple[str, str, str]]:
+    def _read_relations(self) -> dict[int, tuple[str, str, str]]:
         rows = self._select("SELECT number, id, label, inverse_label FROM relation")
         return {number: (id, label, inverse_label) for number, id, label, inverse_label in rows}
 
-    @cached_property
-    def addresses(self) -> dict[str, str]:
-        """The public addresses of the sources."""
+    def _read_addresses(self) -> dict[str, str]:
+        """Return the public addresses of the sources."""
         return dict(self._select("SELECT source, address FROM address"))
+
+    _sources = cached_property(_read_sources)
+    _relations = cached_property(_read_relations)
+    addresses = cached_property(_read_addresses)
 
     def texts(self, numbers: Collection[int]) -> dict[int, tuple[str | None, str | None]]:
         """Return what is told of some things and the passages that prove them, as JSON."""
@@ -389,6 +404,14 @@ class Table:
     def has_name(self, id: str, *, is_prefix: bool = False) -> bool:
         """Tell whether a thing, be it a node or not, or any whose short form begins so, has a name."""
         return bool(self._select("SELECT 1 FROM name WHERE id >= ? AND id <= ? LIMIT 1", id, id + ("\x7f" if is_prefix else "")))
+
+    def named(self, classes: Collection[str], *, limit: int, offset: int) -> tuple[int, list[tuple[str, str, str]]]:
+        """Return how many things have a name, of some classes or of all, and short form, class and label of a page of them."""
+        condition = "is_label" + (" AND class IN (SELECT value FROM json_each(?))" if classes else "")
+        values = [json.dumps(sorted(classes))] if classes else []
+        total = int(self._select(f"SELECT count(*) FROM name WHERE {condition}", *values)[0][0])
+        query = f"SELECT id, class, name FROM name WHERE {condition} ORDER BY id LIMIT ? OFFSET ?"
+        return total, self._select(query, *values, limit, offset)
 
     def find(self, text: str, *, limit: int = 10) -> list[Match]:
         """Return the things whose names are nearest to a text, the best first; typing errors are forgiven."""

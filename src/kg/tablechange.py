@@ -8,7 +8,7 @@ asked the queries that fill a whole table, so the table comes out the same.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +21,7 @@ from kg.projection import Projection, chunks, edge_rows, name_rows, node_rows, p
 from kg.store import Embedded
 from kg.tablefile import (
     CREATED,
+    DRAFT,
     INDEXES,
     finish,
     to_day,
@@ -75,14 +76,17 @@ def change_table(
         if before:
             copyfile(before, path)
         with closing(sqlite3.connect(path, isolation_level=None)) as connection:
-            connection.executescript("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_size = -200000;")
+            connection.executescript(_PRAGMAS)
             if before is None:
                 connection.executescript(CREATED)
-            connection.executescript(_DRAFT)
+            connection.executescript(DRAFT + _NAMED)
             connection.execute("BEGIN")
             ontology = tuple(whole.engine.quads_for_pattern(None, None, None, ox.NamedNode(ONTOLOGY_GRAPH)))
             for change in changes:
-                _change(connection, change, ontology, projection)
+                if before:
+                    connection.executemany("INSERT INTO temp.source VALUES (?)", ((shorten(iri),) for iri in sorted(change.sources)))
+                    _run(connection, _TAKE_OUT)
+                _put_in(connection, change, ontology, projection)
             for some in chunks(sorted(entities), AT_ONCE):
                 _tell(connection, Embedded.from_quads([*ontology, *around(whole, some)]), frozenset(some), projection)
             if before is None:
@@ -94,15 +98,18 @@ def change_table(
         raise OSError(None, str(exc)) from exc
 
 
-_DRAFT = """
+_PRAGMAS = """
+PRAGMA journal_mode = OFF;
+PRAGMA synchronous = OFF;
+PRAGMA cache_size = -200000;
+PRAGMA secure_delete = ON;
+"""
+"""The file is a draft until it is whole; and what is taken out of it leaves nothing behind."""
+
+_NAMED = """
 CREATE TEMP TABLE touched (id TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE TEMP TABLE told (id TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE TEMP TABLE source (id TEXT PRIMARY KEY) WITHOUT ROWID;
-CREATE TEMP TABLE row (
-    at INTEGER PRIMARY KEY, number INTEGER, start TEXT, end TEXT, relation TEXT, label TEXT, inverse_label TEXT, fact TEXT, source TEXT,
-    inferred INTEGER, attributes TEXT);
-CREATE TEMP TABLE node (id TEXT PRIMARY KEY, class TEXT, label TEXT, kind TEXT) WITHOUT ROWID;
-CREATE TEMP TABLE period (id TEXT PRIMARY KEY, known_by INTEGER, ended_by INTEGER) WITHOUT ROWID;
 """
 
 _TAKE_OUT = """
@@ -111,6 +118,7 @@ INSERT OR IGNORE INTO touched SELECT thing.id FROM edge
     WHERE edge.source IN (SELECT number FROM thing WHERE id IN (SELECT id FROM temp.source));
 DELETE FROM edge WHERE source IN (SELECT number FROM thing WHERE id IN (SELECT id FROM temp.source));
 DELETE FROM address WHERE source IN (SELECT id FROM temp.source);
+DELETE FROM temp.source;
 """
 
 _PUT_IN = """
@@ -135,7 +143,6 @@ INSERT INTO edge (number, start, end, relation, fact, source, inferred, known_by
     ORDER BY row.at;
 DELETE FROM temp.row;
 DELETE FROM temp.period;
-DELETE FROM temp.source;
 """
 
 _FORGET = """
@@ -156,12 +163,10 @@ DELETE FROM term;
 """
 
 
-def _change(connection: sqlite3.Connection, change: Change, ontology: tuple[ox.Quad, ...], projection: Projection) -> None:
-    """Put what some sources tell now in the place of what they told."""
+def _put_in(connection: sqlite3.Connection, change: Change, ontology: tuple[ox.Quad, ...], projection: Projection) -> None:
+    """Put what some sources tell now into a table that has nothing of what they told before."""
     store = Embedded.from_quads([*ontology, *change.quads])
     names = {shorten(iri) for iri in change.sources}
-    connection.executemany("INSERT INTO temp.source VALUES (?)", ((name,) for name in sorted(names)))
-    _run(connection, _TAKE_OUT)
     own = {shorten(iri) for iri in change.own}
     write_edges(connection, (edge for edge in edge_rows(store, projection) if edge.reported_in in names))
     periods = ((id, to_day(known_by), to_day(ended_by)) for id, known_by, ended_by in period_rows(store) if id in own)
@@ -192,6 +197,44 @@ def _tell(
     write_told(connection, store, ids)
     if with_passages:
         write_passages(connection, store, ids)
+
+
+def start_table(ontology: Embedded) -> sqlite3.Connection:
+    """Make an empty table in memory to which facts can be added."""
+    connection = sqlite3.connect(":memory:", check_same_thread=False)
+    connection.executescript(CREATED + DRAFT + _NAMED + INDEXES)
+    connection.executemany("INSERT INTO term VALUES (?, ?)", term_rows(ontology))
+    return connection
+
+
+def add_facts(
+    connection: sqlite3.Connection,
+    store: Embedded,
+    facts: Collection[str],
+    told: Collection[str],
+    degrees: Mapping[str, int],
+    projection: Projection,
+) -> None:
+    """Add the edges of some facts to a table, and what is told of some things.
+
+    Args:
+        connection: The table.
+        store: What the queries of the network need to tell of these.
+        facts: IRIs of facts, none of which is in the table.
+        told: IRIs of these, and of things that are told of for the first time.
+        degrees: How many edges each thing has in the whole graph, by its short form.
+        projection: The shipped one.
+    """
+    names = {shorten(iri) for iri in facts}
+    with connection:
+        connection.execute("DELETE FROM touched")
+        write_edges(connection, (edge for edge in edge_rows(store, projection) if edge.fact in names))
+        periods = ((id, to_day(known_by), to_day(ended_by)) for id, known_by, ended_by in period_rows(store) if id in names)
+        connection.executemany("INSERT INTO temp.period VALUES (?, ?, ?)", periods)
+        _run(connection, _PUT_IN)
+        _tell(connection, store, told, projection, with_passages=True)
+        connection.executemany("UPDATE thing SET degree = ? WHERE id = ?", ((count, id) for id, count in degrees.items()))
+        write_ready(connection, "thing.id IN (SELECT id FROM touched)")
 
 
 def _settle(connection: sqlite3.Connection, ontology: Embedded, meta: dict[str, str]) -> None:

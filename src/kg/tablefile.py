@@ -11,13 +11,14 @@ import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import closing, suppress
 from datetime import date
-from hashlib import blake2b, file_digest
+from hashlib import blake2b
 from pathlib import Path
 from threading import get_ident
 from time import time
 
 from kg.elements import TOTALS, Passage, to_proof
 from kg.names import fold
+from kg.parts import digest_file
 from kg.projection import (
     EdgeRow,
     NamingRow,
@@ -34,7 +35,7 @@ from kg.projection import (
 from kg.resources import release, write_whole
 from kg.store import Store
 
-FORMAT = "7"
+FORMAT = "8"
 """Version of the layout of the file, and of what fills it."""
 
 STALE_S = 3600
@@ -56,11 +57,12 @@ CREATE TABLE address (source TEXT PRIMARY KEY, address TEXT NOT NULL) WITHOUT RO
 CREATE TABLE term (ancestor TEXT NOT NULL, term TEXT NOT NULL, PRIMARY KEY (ancestor, term)) WITHOUT ROWID;
 CREATE TABLE name (
     number INTEGER PRIMARY KEY, id TEXT NOT NULL, name TEXT NOT NULL, length INTEGER NOT NULL, is_label INTEGER NOT NULL,
-    is_entity INTEGER NOT NULL);
+    is_entity INTEGER NOT NULL, class TEXT NOT NULL);
+CREATE INDEX name_id ON name (id, is_label);
 CREATE VIRTUAL TABLE gram USING fts5(folded, content='', tokenize='trigram', detail='none');
 CREATE VIRTUAL TABLE gram_count USING fts5vocab('gram', 'row');
 """
-_DRAFT = """
+DRAFT = """
 CREATE TEMP TABLE row (
     at INTEGER PRIMARY KEY, number INTEGER, start TEXT, end TEXT, relation TEXT, label TEXT, inverse_label TEXT, fact TEXT, source TEXT,
     inferred INTEGER, attributes TEXT);
@@ -97,7 +99,6 @@ INDEXES = """
 CREATE INDEX edge_start ON edge (start, end, relation, source, known_by, ended_by);
 CREATE INDEX edge_end ON edge (end, start, relation, source, known_by, ended_by);
 CREATE INDEX thing_degree ON thing (is_node, degree DESC, id);
-CREATE INDEX name_id ON name (id, is_label);
 CREATE INDEX name_length ON name (length);
 INSERT INTO gram (gram) VALUES ('optimize');
 ANALYZE;
@@ -123,7 +124,7 @@ def write_table(path: Path, store: Store, projection: Projection, snapshot: str)
         with closing(sqlite3.connect(draft)) as connection:
             connection.executescript("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;")
             fill(connection, store, projection, snapshot)
-        digest = _digest(draft)
+        digest = digest_file(draft)
         draft.replace(path)
         _write_seal(path, digest)
     except sqlite3.OperationalError as exc:
@@ -145,7 +146,7 @@ def is_table(path: Path, projection: Projection, snapshot: str) -> bool:
 
 def finish(path: Path) -> None:
     """Write the digest of a table beside it, without which it is none."""
-    _write_seal(path, _digest(path))
+    _write_seal(path, digest_file(path))
 
 
 def _write_seal(path: Path, digest: str) -> None:
@@ -160,18 +161,13 @@ def table_name(projection: Projection) -> str:
 def is_whole(path: Path) -> bool:
     """Tell whether a file is there and is what its digest beside it says."""
     try:
-        return _digest(path) == _seal(path).read_text("utf-8").strip()
+        return digest_file(path) == _seal(path).read_text("utf-8").strip()
     except OSError:
         return False
 
 
 def _seal(path: Path) -> Path:
     return path.with_suffix(".sha256")
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return file_digest(file, "sha256").hexdigest()
 
 
 def _clear_drafts(folder: Path) -> None:
@@ -189,7 +185,7 @@ def to_meta(projection: Projection, snapshot: str) -> dict[str, str]:
 
 def fill(connection: sqlite3.Connection, store: Store, projection: Projection, snapshot: str) -> None:
     """Run a projection into an empty database, as `write_table` says."""
-    connection.executescript(CREATED + _DRAFT)
+    connection.executescript(CREATED + DRAFT)
     connection.execute("BEGIN")
     _write_rows(connection, store, projection)
     connection.executescript(_ARRANGE)
@@ -246,10 +242,11 @@ def to_number(*names: str) -> int:
 def write_names(connection: sqlite3.Connection, names: Iterable[NamingRow]) -> None:
     """Write names for search. Their numbers follow from what they are, so a search has one order in every table."""
     # The index of letters is written in the order of the numbers.
-    for chunk in chunks(sorted({(to_number(row[0], row[1], str(row[2])), *row) for row in names}), 10_000):
-        folded = [fold(name) for _, _, name, _, _ in chunk]
+    known = {to_number(row[0], row[1], str(row[2])): row for row in sorted(names, reverse=True)}
+    for chunk in chunks(((number, *known[number]) for number in sorted(known)), 10_000):
+        folded = [fold(name) for _, _, name, *_ in chunk]
         rows = [(number, id, name, len(text), *rest) for (number, id, name, *rest), text in zip(chunk, folded, strict=True)]
-        connection.executemany("INSERT OR IGNORE INTO name VALUES (?, ?, ?, ?, ?, ?)", rows)
+        connection.executemany("INSERT OR IGNORE INTO name VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
         connection.executemany("INSERT INTO gram (rowid, folded) VALUES (?, ?)", zip((row[0] for row in rows), folded, strict=True))
 
 
@@ -277,10 +274,15 @@ def write_passages(connection: sqlite3.Connection, store: Store, only: Collectio
 def write_ready(connection: sqlite3.Connection, only: str = "1") -> None:
     """Write what every edge of a fact tells as it stands in a record: of all facts, or of those for which a condition holds."""
     addresses = dict(connection.execute("SELECT source, address FROM address"))
-    connection.create_function("to_ready", 5, lambda *known: _to_ready(addresses, *known))
-    connection.execute(f"""
-    UPDATE thing SET ready = to_ready(thing.id, fact.known_by, fact.ended_by, thing.attributes, thing.passages)
-    FROM (SELECT DISTINCT fact, known_by, ended_by FROM edge) AS fact WHERE thing.number = fact.fact AND {only}""")
+    facts = connection.execute(
+        f"SELECT DISTINCT fact, known_by, ended_by FROM edge JOIN thing ON thing.number = fact WHERE {only}"
+    ).fetchall()
+    for some in chunks(facts, 10_000):
+        days = {fact: (known_by, ended_by) for fact, known_by, ended_by in some}
+        query = "SELECT number, id, attributes, passages FROM thing WHERE number IN (SELECT value FROM json_each(?))"
+        rows = connection.execute(query, (json.dumps(list(days)),)).fetchall()
+        ready = ((_to_ready(addresses, id, *days[number], told, proof), number) for number, id, told, proof in rows)
+        connection.executemany("UPDATE thing SET ready = ? WHERE number = ?", ready)
 
 
 def _to_ready(

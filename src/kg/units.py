@@ -8,20 +8,22 @@ takes out of each.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
+from hashlib import sha256
 from sys import intern
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyoxigraph as ox
 
-from kg.build import BELONGING, Scope, Stated, check, derive_into, derived_graph, without
+from kg.build import BELONGING, Scope, Stated, check, derive_into, derived_graph, read_ontology, without
 from kg.checks import Finding, Lines
+from kg.errors import DataError
 from kg.parts import Part, to_part
 from kg.resources import shipped
 from kg.store import to_data
-from kg.vocab import CODE, ENTITIES_GRAPH, ID, KG, RDF, RDFS, shorten
+from kg.vocab import CODE, ENTITIES_GRAPH, ID, KG, RDF, RDFS, shorten, slug_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +61,7 @@ def survey(quads: Sequence[ox.Quad]) -> Survey:
 
 
 def _is_of(node: str, graph: str) -> bool:
-    slug = graph[1:-1].rpartition("/")[2]
-    return node == graph or node.rpartition("/")[2].startswith(slug + "-")
+    return node == graph or slug_of(node).startswith(slug_of(graph[1:-1]) + "-")
 
 
 SENSITIVE = CODE + "sensitive"
@@ -78,7 +79,7 @@ class Unit:
         names: As in `Survey`.
         kept: As in `Survey`.
         is_marked: As in `Survey`.
-        cut: The IRIs that were left out, or are named and were left out elsewhere.
+        cut: Says without names what was left out of it, as `conceal` does; empty if nothing was.
         given: N-Quads for the rules and derivations that look across sources.
         common: Lines of N-Quads that go to the common graph.
         classes: How many nodes it has of each class.
@@ -91,7 +92,7 @@ class Unit:
     names: tuple[str, ...] = ()
     kept: tuple[str, ...] = ()
     is_marked: bool = False
-    cut: tuple[str, ...] = ()
+    cut: str = ""
     given: str = ""
     common: tuple[str, ...] = ()
     classes: Mapping[str, int] = field(default_factory=dict)
@@ -122,13 +123,14 @@ class Unit:
         """
         graph: str = record["graph"]
         stated, derived = record["stated"], record["derived"]
-        lists = {name: tuple(record[name]) for name in ("names", "kept", "cut", "common")}
+        lists = {name: tuple(record[name]) for name in ("names", "kept", "common")}
         return cls(
             graph=graph,
             raw=record["raw"],
             stated=Part(graph, *stated),
             derived=Part(derived_graph(graph), *derived) if derived else None,
             is_marked=record["is_marked"],
+            cut=record["cut"],
             given=record["given"],
             classes=record["classes"],
             **lists,
@@ -142,13 +144,13 @@ class Draft:
     Args:
         graph: Its IRI.
         raw: Digest of all that its files state.
-        load: Returns the sorted lines of N-Quads that its files state.
+        quads: How many quads that is.
         survey: What it names.
     """
 
     graph: str
     raw: str
-    load: Callable[[], bytes]
+    quads: int
     survey: Survey
 
 
@@ -202,20 +204,24 @@ def descriptions(data: bytes) -> dict[bytes, list[bytes]]:
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
-    """What a graph is worked on beside.
+class Batch:
+    """Some graphs that are worked on together, by this process or by another.
 
     Args:
-        ontology: Quads of the vocabulary.
-        entities: What the files of entities state.
-        context: Returns the lines of other sources that the names and the slugs of a graph lead to.
+        drafts: The graphs.
+        texts: The sorted lines of N-Quads that the files of each state.
+        beside: Lines of the entities and of the other sources that they have to do with.
         left_out: IRIs that the snapshot leaves out.
     """
 
-    ontology: tuple[ox.Quad, ...]
-    entities: Entities
-    context: Callable[[Draft], bytes]
+    drafts: tuple[Draft, ...]
+    texts: tuple[bytes, ...]
+    beside: bytes
     left_out: frozenset[str] = frozenset()
+
+    def parse(self) -> dict[str, list[ox.Quad]]:
+        """Return the quads of each graph."""
+        return {draft.graph: parse_lines(text) for draft, text in zip(self.drafts, self.texts, strict=True)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,51 +233,67 @@ class Made:
     derived: bytes
 
 
-def work(drafts: Sequence[Draft], around: Surroundings, lines: Lines) -> tuple[list[Finding], list[Made]]:
+class Done(NamedTuple):
+    """What came of some graphs.
+
+    Args:
+        findings: What is wrong with them.
+        made: What was made of each, in their order, if nothing is.
+        failure: Why something could not be made though nothing is wrong with them: it is with what they name, or a figure is too large.
+    """
+
+    findings: list[Finding]
+    made: list[Made]
+    failure: DataError | None = None
+
+
+def conceal(iris: Collection[str], text: bytes) -> str:
+    """Return a digest of some IRIs that nobody can tell them from who has not the text as well; empty for none.
+
+    Example:
+        >>> conceal([], b"all of it"), len(conceal(["https://example.org/a"], b"all of it"))
+        ('', 64)
+    """
+    return sha256(b"\0".join([text, *(iri.encode() for iri in sorted(iris))])).hexdigest() if iris else ""
+
+
+_ontology = lru_cache(maxsize=1)(read_ontology)
+
+
+def work(batch: Batch, lines: Lines) -> Done:
     """Check some sources and derive what follows from each.
 
     Args:
-        drafts: The sources.
-        around: What they are worked on beside.
+        batch: The sources.
         lines: Where nodes are described, for the findings.
-
-    Returns:
-        The findings and, if there are none, what was made of each source, in their order.
     """
-    own = {draft.graph: parse_lines(draft.load()) for draft in drafts}
-    context = _context(drafts, around)
-    described = {str(quad.subject)[1:-1] for quads in own.values() for quad in quads}
-    names = {name for draft in drafts for name in draft.survey.names} | survey(context).names | described
-    beside = [*parse_lines(around.entities.of(names)), *context]
-    mine = Stated(around.ontology, tuple(quad for quads in own.values() for quad in quads), {})
-    stated = replace(mine, data=(*beside, *mine.data))
-    if findings := _findings(stated, mine, mine, lines):
-        return findings, []
-    return [], list(_make(drafts, own, without(stated, around.left_out), around.left_out))
+    own = batch.parse()
+    mine = Stated(_ontology(), tuple(quad for quads in own.values() for quad in quads), {})
+    stated = replace(mine, data=(*parse_lines(batch.beside), *mine.data))
+    return _done(batch, own, stated, _findings(stated, mine, mine, lines))
 
 
-def work_on_entities(draft: Draft, around: Surroundings, changed: Collection[str] | None, lines: Lines) -> tuple[list[Finding], list[Made]]:
+def _done(batch: Batch, own: Mapping[str, Sequence[ox.Quad]], stated: Stated, findings: list[Finding], *scopes: Scope) -> Done:
+    if findings:
+        return Done(findings, [])
+    try:
+        return Done([], list(_make(batch, own, without(stated, batch.left_out), *scopes)))
+    except DataError as exc:
+        return Done([], [], exc)
+
+
+def work_on_entities(batch: Batch, changed: Collection[str] | None, lines: Lines) -> Done:
     """Check the entities and derive what follows from them; shapes are asked of those that have changed only, if that is known."""
-    quads = tuple(parse_lines(draft.load()))
-    own = Stated(around.ontology, quads, {})
-    stated = replace(own, data=(*_context([draft], around), *quads))
-    mine = own if changed is None else replace(own, data=tuple(quad for quad in quads if str(quad.subject)[1:-1] in changed))
-    if findings := _findings(stated, own, mine, lines):
-        return findings, []
-    kept = without(stated, around.left_out)
-    return [], list(_make([draft], {draft.graph: list(quads)}, kept, around.left_out, Scope.entities))
+    own = batch.parse()
+    mine = Stated(_ontology(), tuple(quad for quads in own.values() for quad in quads), {})
+    stated = replace(mine, data=(*parse_lines(batch.beside), *mine.data))
+    shaped = mine if changed is None else replace(mine, data=tuple(quad for quad in mine.data if str(quad.subject)[1:-1] in changed))
+    return _done(batch, own, stated, _findings(stated, mine, shaped, lines), Scope.entities)
 
 
 def parse_lines(data: bytes) -> list[ox.Quad]:
     """Return the quads of lines of N-Quads."""
     return list(ox.parse(data, format=ox.RdfFormat.N_QUADS))
-
-
-def _context(drafts: Sequence[Draft], around: Surroundings) -> list[ox.Quad]:
-    """Return what the other sources have to do with these, each line once; what is worked on itself is no context."""
-    own = tuple(f" <{draft.graph}> .".encode() for draft in drafts)
-    found = {line for draft in drafts for line in around.context(draft).splitlines(keepends=True)}
-    return parse_lines(b"".join(sorted(line for line in found if not line.rstrip().endswith(own))))
 
 
 def _findings(stated: Stated, mine: Stated, shaped: Stated, lines: Lines) -> list[Finding]:
@@ -282,13 +304,8 @@ def _findings(stated: Stated, mine: Stated, shaped: Stated, lines: Lines) -> lis
     return [finding for finding in check(replace(stated, lines=lines), shaped.data) if finding.node not in beside]
 
 
-def _make(
-    drafts: Sequence[Draft],
-    own: Mapping[str, Sequence[ox.Quad]],
-    stated: Stated,
-    left_out: frozenset[str],
-    *scopes: Scope,
-) -> Iterator[Made]:
+def _make(batch: Batch, own: Mapping[str, Sequence[ox.Quad]], stated: Stated, *scopes: Scope) -> Iterator[Made]:
+    drafts, left_out = batch.drafts, batch.left_out
     store = stated.to_store()
     known = {(quad.subject, quad.predicate, quad.object) for quad in stated.data}
     derived: dict[str, list[ox.Quad]] = {draft.graph: [] for draft in drafts}
@@ -303,7 +320,7 @@ def _make(
     for source, subject, predicate, value in rows:
         if source.value in given:
             given[source.value].append(ox.Quad(subject, predicate, value, source))
-    for draft in drafts:
+    for draft, text in zip(drafts, batch.texts, strict=True):
         graph = draft.graph
         cut = left_out & {*draft.survey.names, *(str(q.subject)[1:-1] for q in own[graph])}
         # As the engine has it, which writes 7.0 as 7, so that a file is what a query answers.
@@ -314,10 +331,10 @@ def _make(
             raw=draft.raw,
             stated=to_part(graph, data),
             derived=to_part(derived_graph(graph), follows) if follows else None,
-            names=tuple(sorted(draft.survey.names)),
-            kept=tuple(sorted(draft.survey.kept)),
+            names=tuple(sorted(draft.survey.names - cut)),
+            kept=tuple(sorted(draft.survey.kept - cut)),
             is_marked=draft.survey.is_marked,
-            cut=tuple(sorted(cut)),
+            cut=conceal(cut, text),
             given=to_data(given[graph]).decode(),
             common=tuple(line.decode() for line in to_data(common[graph]).splitlines(keepends=True)),
             classes=_count_classes(data),

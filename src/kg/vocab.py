@@ -105,6 +105,16 @@ def shorten(iri: str) -> str:
     return iri
 
 
+def slug_of(iri: str) -> str:
+    """Return the last part of an IRI, which is the slug of a thing.
+
+    Example:
+        >>> slug_of("https://w3id.org/kg-commitments/id/person/matt-hancock")
+        'matt-hancock'
+    """
+    return iri.rpartition("/")[2]
+
+
 def to_iri(short: str) -> str:
     """Return the IRI of a short form, of a term of the vocabulary or of a code; what is an IRI already stays.
 

@@ -13,7 +13,7 @@ from starlette.concurrency import run_in_threadpool
 
 from kg.api.explorer import add_explorer
 from kg.api.frame import Frame
-from kg.api.lists import add_lists
+from kg.api.lists import add_lists, prepare_lists
 from kg.api.networks import add_networks
 from kg.api.pages import compile_templates
 from kg.api.problems import add_handlers
@@ -64,7 +64,7 @@ def create_app(
 
     def to_service(graph: Graph) -> Service:
         texts = texts_by_source(graph.store, read_documents(Path(sources))) if sources else {}
-        return Service(graph, wanted, texts, reports_to)
+        return Service(graph, wanted, texts, reports_to, prepare_lists)
 
     host = Host(to_service(_open(store)), (lambda: to_service(reopen())) if reopen else None)
 

@@ -20,6 +20,7 @@ from kg.api.networks import MOST_SEEDS
 from kg.api.pages import entity_path
 from kg.draw import CALM, OTHER, STYLES
 from kg.elements import OPEN, Edge, Filters, Node
+from kg.errors import TooLargeError
 from kg.network import neighbours
 from kg.queries import Graph
 from kg.vocab import shorten
@@ -71,9 +72,10 @@ def explore(request: Request, params: Annotated[Start, Params()]) -> Response:
     """Show what lies around some things, and what can be added to them."""
     format_of(request, ("html",))
     graph = service_of(request).graph
+    table = graph.table()
     wanted, to = [*dict.fromkeys(filter(None, map(str.strip, params.seed)))], (params.to or "").strip()
-    known = graph.table().numbers(map(shorten, [*wanted, to]))
-    nodes = {node.id: node for node in graph.table().nodes(known.values())}
+    known = table.numbers(map(shorten, [*wanted, to]))
+    nodes = {node.id: node for node in table.nodes(known.values())}
     seeds = [nodes[id] for id in dict.fromkeys(map(shorten, wanted)) if id in nodes]
     unclear = [text for text in (*wanted, *([to] if to else [])) if shorten(text) not in nodes]
     offers = [(text, _nodes_named(graph, text), text == to and text not in wanted) for text in unclear[:UNCLEAR]]
@@ -87,8 +89,8 @@ def _told(graph: Graph, seeds: Sequence[Node], goal: Node | None) -> dict[str, A
     return {
         "seeds": seeds,
         "goal": goal,
-        "around": [around(graph, node.id) for node in seeds[:OPENED]],
-        "first": () if seeds else _most_connected(graph),
+        "around": [_around(graph, node) for node in seeds[:OPENED]],
+        "first": () if seeds or not graph.table().is_whole else _most_connected(graph),
         "styles": {name: STYLES.get(name, OTHER) for name in {*STYLES, *classes}},
         "start": {"seeds": [node.id for node in seeds], "to": to, "most": MOST, "longest": LONGEST, "page": PAGE, "classes": classes},
     }
@@ -119,7 +121,15 @@ def around(graph: Graph, id: str) -> dict[str, Any]:
         others = list(ends.get((way.relation, way.label, way.is_outward), {}).values())[:LISTED]
         told = {"relation": way.relation, "label": way.label, "edges": way.edges, "nodes": way.nodes}
         ways.append({**told, "others": others, "more": way.nodes - len(others)})
-    return {"node": found.node, "path": f"{entity_path(id)}/neighbours", "ways": ways}
+    return {"node": found.node, "path": f"{entity_path(id)}/neighbours", "ways": ways, "refused": None}
+
+
+def _around(graph: Graph, node: Node) -> dict[str, Any]:
+    """Return the ways out of a thing, or why a server is not asked for them."""
+    try:
+        return around(graph, node.id)
+    except TooLargeError as exc:
+        return {"node": node, "path": f"{entity_path(node.id)}/neighbours", "ways": [], "refused": str(exc)}
 
 
 def _sort_ends(edges: Iterable[Edge], id: str, names: Mapping[str, Node], ends: dict[tuple[str, str, bool], dict[str, Node]]) -> None:

@@ -37,7 +37,7 @@ SECURE = (
     ("cross-origin-opener-policy", "same-origin"),
     ("permissions-policy", "camera=(), geolocation=(), microphone=()"),
     ("access-control-allow-origin", "*"),
-    ("access-control-expose-headers", "ETag, Link, Retry-After, Server-Timing, X-Total-Count"),
+    ("access-control-expose-headers", "ETag, Link, Retry-After, Server-Timing, X-Not-Walked, X-Total-Count"),
 )
 TRACKING = ("fbclid", "gclid", "mc_cid", "mc_eid", "msclkid")
 """What others append to links that are passed on; with it an address is still the same."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from typing import Annotated, Any
 
 from fastapi import FastAPI, Request
@@ -15,10 +16,15 @@ from kg.api.frame import to_json
 from kg.api.ledgers import conflicts_of, fields_of, ledger_of, timeline_of
 from kg.api.models import PROBLEMS, TWINS, Day, Listed, Match, Question, record_of
 from kg.api.pages import Field as FormField
+from kg.api.service import Service
 from kg.api.views import plain, search_of, things_in
+from kg.errors import KGError
 from kg.queries import Graph, Param, Query, get_query, query_names
 from kg.store import Rows, Value, to_csv
-from kg.vocab import RDFS, expand, listed
+from kg.vocab import RDFS, expand, listed, shorten
+
+FIRST = 50
+"""How many results a page has, if nothing else is said."""
 
 
 class Paged(BaseModel):
@@ -26,7 +32,7 @@ class Paged(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    limit: int = Field(50, ge=1, le=MAX_LIMIT, description="results on the page")
+    limit: int = Field(FIRST, ge=1, le=MAX_LIMIT, description="results on the page")
     offset: int = Field(0, ge=0, le=10**9, description="results before the page")
 
 
@@ -63,6 +69,17 @@ def add_lists(app: FastAPI, graph: Graph) -> None:
         _add_query(app, graph, get_query(name), path)
     app.get("/queries", responses={200: {"model": Listed[Question], "content": TWINS}, **PROBLEMS}, tags=["lists"])(list_queries)
     app.get("/entities", responses={200: {"model": Listed[Match], "content": TWINS}, **PROBLEMS}, tags=["lists"])(list_entities)
+
+
+def prepare_lists(service: Service) -> None:
+    """Ask for what the lists show when nothing is filtered. Who asks for one that cannot be had will be told why."""
+    for name in ALIASES.values():
+        with suppress(KGError):
+            part = service.rows(name, {}).page(0, FIRST).to_dicts()
+            if name == "pledges":
+                ledger_of(service, get_query(name), {}, part)
+            else:
+                fields_of(service, get_query(name), {})
 
 
 def _add_query(app: FastAPI, graph: Graph, query: Query, path: str) -> None:
@@ -182,15 +199,17 @@ def _question(query: Query) -> dict[str, Any]:
 
 
 def list_entities(request: Request, params: Annotated[Wanted, Params()]) -> Response:
-    """List the things, by class, or find them by a name."""
+    """List the things that have a name, those of a class, or find them by a name.
+
+    Links, tenures, sums and dates are listed when their class is asked for.
+    """
     graph, first, last = service_of(request).graph, params.offset, params.offset + params.limit
     if params.q:
         found = _find(graph, params.q, params.class_name)
         total, cells = len(found), found[first:last]
     else:
-        everything = service_of(request).rows("entities", {"class": params.class_name})
-        total = everything.total
-        cells = [(id, class_name, label, None, None) for id, class_name, label in everything.page(first, params.limit)]
+        total, things = _page(service_of(request), params)
+        cells = [(*thing, None, None) for thing in things]
     named = tuple((id, str(class_name).removeprefix("kg:"), *rest) for id, class_name, *rest in cells)
     fields = [
         FormField("q", "Name", params.q or "", kind="search"),
@@ -201,6 +220,19 @@ def list_entities(request: Request, params: Annotated[Wanted, Params()]) -> Resp
         told = {"rows": part.to_dicts(), "asked": params.q, "fields": fields, **paging(request, total, params.limit, params.offset)}
         return show(request, "things", "Things", **told)
     return answer_list(request, part, "Things", total=total, limit=params.limit, offset=params.offset)
+
+
+def _page(service: Service, params: Wanted) -> tuple[int, Iterable[tuple[Value, ...]]]:
+    """Return how many things there are, of a class or with a name, and a page of them: from the table, if all of a class have a name."""
+    table = service.graph.table()
+    terms = service.graph.terms(get_query("entities"), {"class": params.class_name})
+    classes = {name.removeprefix("kg:") for name in table.meanings(shorten(terms["class"][1:-1]))} if terms else set()
+    total, things = table.named(classes, limit=params.limit, offset=params.offset)
+    known = service.graph.snapshot.manifest["classes"]
+    if total and (not classes or total == sum(known.get(f"kg:{name}", 0) for name in classes)):
+        return total, things
+    everything = service.rows("entities", {"class": params.class_name})
+    return everything.total, everything.page(params.offset, params.limit)
 
 
 def _find(graph: Graph, text: str, class_name: str | None) -> list[tuple[Value, ...]]:

@@ -198,6 +198,9 @@ class Cut(Model):
     nodes_reached: int | None = None
     nodes_kept: int | None = None
     truncated: bool | None = None
+    not_walked: str | None = Field(
+        None, description="short forms of the nodes of a large server that too many facts name to lead on, parted by blanks"
+    )
 
 
 class NodeLink(Model):

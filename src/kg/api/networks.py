@@ -107,6 +107,8 @@ def get_network(request: Request, params: Annotated[Whole, Params()]) -> Respons
 def _write(request: Request, within: Reach, format: str, params: Filtered) -> Response:
     graph = service_of(request).graph
     headers = {"X-Total-Count": str(sum(within.reached) or len(within.numbers))}
+    if within.not_walked:
+        headers["X-Not-Walked"] = str(len(within.not_walked))
     if format == "json":
         return reply(reach_to_json(within), format, headers)
     found = within.to_network()

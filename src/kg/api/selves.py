@@ -98,8 +98,10 @@ async def readyz(request: Request) -> Response:
     """Tell whether every route can be answered at once.
 
     Raises:
-        UnavailableError: The processes that answer SPARQL are being started.
+        UnavailableError: The processes that answer SPARQL are being started, or the lists are being asked for.
     """
+    if not service_of(request).ready.is_set():
+        raise UnavailableError("The lists are being prepared; every route answers already, some of them slowly.")
     if not service_of(request).pool.is_ready:
         service_of(request).pool.wake()
         raise UnavailableError("The processes that answer SPARQL are being started.")

@@ -9,7 +9,7 @@ from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import islice
-from threading import BoundedSemaphore, Lock, Thread
+from threading import BoundedSemaphore, Event, Lock, Thread
 from typing import Any, Generic, TypeVar
 
 from kg.errors import BusyError
@@ -133,6 +133,7 @@ class Service:
         limits: What a free-form query may use.
         texts: The text of each source by its short form, where the texts are at hand.
         contact: Where readers report an error, as a link; None if nowhere.
+        prepare: Asks beforehand for what takes long and is asked for first.
         in_flight: How many requests it is answering.
     """
 
@@ -140,10 +141,13 @@ class Service:
     limits: Limits
     texts: Mapping[str, str] = field(default_factory=dict)
     contact: str | None = None
+    prepare: Callable[[Service], None] | None = None
     in_flight: int = 0
     is_retired: bool = False
 
     def __post_init__(self) -> None:
+        self.ready = Event()
+        self.ready.set()
         self.renew_pool()
         self.answers: Cache[Stored] = Cache(CACHED_BYTES, lambda stored: len(stored.body) + 1000)
         self._room = BoundedSemaphore(AT_ONCE)
@@ -174,13 +178,22 @@ class Service:
         return self.graph.licence
 
     def warm(self) -> None:
-        """Open the table and start the processes, so that the first who asks need not wait.
+        """Open the table and start the processes, so that the first who asks need not wait; what takes longer goes on afterwards.
 
         Raises:
             UnavailableError: The processes cannot be started.
         """
         self.graph.table()
         self.pool.start()
+        if self.prepare and self.ready.is_set():
+            self.ready.clear()
+            Thread(target=self._get_ready, args=(self.prepare,), daemon=True).start()
+
+    def _get_ready(self, prepare: Callable[[Service], None]) -> None:
+        try:
+            prepare(self)
+        finally:
+            self.ready.set()
 
     def rows(self, name: str, params: Mapping[str, Any]) -> Packed:
         """Return all rows of a query of the catalogue, which are kept for the next page.
@@ -193,7 +206,12 @@ class Service:
         key = (name, tuple(sorted((key, str(value)) for key, value in given.items())))
         if (found := self._rows.get(key)) is not None:
             return found
-        return self._ask(key, get_query(name).bind(self.graph.terms(get_query(name), given)), get_query(name))
+        query = get_query(name)
+        terms = self.graph.terms(query, given)
+        if query.is_empty(terms):
+            self._rows.put(key, empty := Packed(tuple(column.name for column in query.columns), 0, ()))
+            return empty
+        return self._ask(key, query.bind(terms), query)
 
     def select(self, text: str) -> Rows:
         """Return all rows of a query of our own, which are kept as well."""
@@ -247,7 +265,7 @@ class Host:
         return service
 
     def prepare(self) -> Service | None:
-        """Open the snapshot that is now in force and make it ready; None if it is the one that is served.
+        """Open the snapshot that is now in force and warm it; None if it is the one that is served.
 
         Raises:
             KGError: It cannot be opened; the one before stays in force.

@@ -40,7 +40,7 @@ from kg.api.views import (
     total_of,
 )
 from kg.elements import to_plain
-from kg.errors import NotFoundError
+from kg.errors import NotFoundError, TooLargeError
 from kg.network import neighbours
 from kg.show import Known, Record, read_known, read_own
 from kg.store import to_csv
@@ -117,8 +117,7 @@ def _entity_page(request: Request, short: str, whole: str | None) -> Response:
         "iri": to_iri(id),
         "groups": groups,
         "identifiers": [(f"{row['name_kind']}: {row['name']}", _register(row)) for row in codes],
-        "picture": picture_of(service, id),
-        "ways": neighbours(graph, id, limit=1).ways if graph.table().numbers([id]) else (),
+        **_network_of(service, id),
         "is_whole": whole is None,
     }
     if whole is None:
@@ -142,6 +141,17 @@ def _entity_page(request: Request, short: str, whole: str | None) -> Response:
     things += [one["source"] for side in told.get("sides", ()) for one in side["passages"]]
     things += [report["reported_in"] for office in told.get("offices", ()) for report in office["reports"]]
     return show(request, "entity", label or id, labels=graph.labels(things), **told)
+
+
+def _network_of(service: Service, id: str) -> dict[str, Any]:
+    """Return the picture and the ways out of a thing, if it is a node, or why a server is not asked for them."""
+    if not service.graph.table().numbers([id]):
+        return {"picture": None, "ways": (), "refused": None}
+    try:
+        ways = neighbours(service.graph, id, limit=1).ways
+        return {"picture": picture_of(service, id), "ways": ways, "refused": None}
+    except TooLargeError as exc:
+        return {"picture": None, "ways": (), "refused": str(exc)}
 
 
 def _received(service: Service, id: str) -> list[dict[str, Any]]:

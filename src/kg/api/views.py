@@ -11,9 +11,8 @@ from kg.api.pages import shorten_text, sort_of
 from kg.api.service import Service
 from kg.draw import OTHER, STYLES
 from kg.elements import Node, Passage, to_plain
-from kg.errors import NotFoundError
 from kg.layout import place
-from kg.network import number_of, reach
+from kg.network import reach
 from kg.show import Record, by_fact
 from kg.sources import to_link
 from kg.store import Value
@@ -291,9 +290,9 @@ def offices_of(service: Service, id: str) -> list[dict[str, Any]]:
     Which office came first is known from the order that a source gives; beyond that, what was reported earlier stands
     first. A status such as current holds for the day of its report.
     """
-    published = {row["source"]: str(row["published"] or "") for row in service.rows("sources", {})}
     found: dict[Value, list[dict[str, Any]]] = {}
     offices = list(service.rows("offices", {"person": id}))
+    published = _published(service, (str(row["reported_in"]) for row in offices))
     inferred = inferred_of(service, (str(row["tenure"]) for row in offices))
     for row in offices:
         is_inferred = bool(inferred.get(str(row["tenure"]), set()) & {"kg:status", "kg:post", *TIED})
@@ -309,6 +308,13 @@ def offices_of(service: Service, id: str) -> list[dict[str, Any]]:
     return [{"post": post, "reports": reports} for post, reports in ordered]
 
 
+def _published(service: Service, sources: Iterable[str]) -> dict[Value, str]:
+    """Return when some sources were published, as they say it."""
+    date = f"?date <{KG}of> ?source ; <{KG}kind> <{CODE}published> ; <{KG}edtf> ?day"
+    rows = told_of(service, sources, f"SELECT ?source ?day WHERE {{ VALUES ?source {{ $THINGS }} {date} }} ORDER BY ?source ?day")
+    return {row["source"]: str(row["day"]) for row in rows}
+
+
 def promised_of(service: Service, id: str) -> list[dict[str, Any]]:
     """Return what is promised by, to or under a thing: how many pledges, and their safe totals.
 
@@ -318,19 +324,21 @@ def promised_of(service: Service, id: str) -> list[dict[str, Any]]:
     """
     own = f"kg:{sort_of(id)}"
     named = service.graph.store.select(
-        f"SELECT DISTINCT ?role WHERE {{ ?pledge ?role <{expand(id)}> FILTER EXISTS {{ ?pledge a <{KG}Pledge> }} }}"
+        f"SELECT ?role (COUNT(DISTINCT ?pledge) AS ?pledges) WHERE {{ ?pledge ?role <{expand(id)}> "
+        f"FILTER EXISTS {{ ?pledge a <{KG}Pledge> }} }} GROUP BY ?role ORDER BY ?role"
     )
-    roles = {str(role).removeprefix("kg:") for (role,) in named}
+    counts = {str(role).removeprefix("kg:"): int(str(count)) for role, count in named}
     found = []
     for name, class_name, title in PROMISED:
-        # Asking is much dearer than looking whether there is something to ask for; of a programme the parts count as well.
-        if own not in service.graph.table().meanings(class_name) or (name != "programme" and name not in roles):
+        if own not in service.graph.table().meanings(class_name):
             continue
-        pledges = service.rows("pledges", {name: id})
-        if pledges.total:
-            rows = [plain(row) for row in pledges.page(0, SHOWN).to_dicts()] if name == "programme" else []
+        # Asking is much dearer than counting; of a programme the parts count as well.
+        pledges = service.rows("pledges", {name: id}) if name == "programme" else None
+        total = pledges.total if pledges else counts.get(name, 0)
+        if total:
+            rows = [plain(row) for row in pledges.page(0, SHOWN).to_dicts()] if pledges else []
             money = [plain(row) for row in service.rows("money_total", {name: id})]
-            told = {"title": title, "search": search_of({name: id}), "total": pledges.total, "money": money, "rows": rows}
+            told = {"title": title, "search": search_of({name: id}), "total": total, "money": money, "rows": rows}
             found.append({**told, "concluded": concluded_of(service, {name: id}) if money and name == "maker" else 0})
     return found
 
@@ -403,13 +411,8 @@ POLYGONS = {
 
 
 def picture_of(service: Service, id: str) -> dict[str, Any] | None:
-    """Return a small picture of what lies around a thing, as numbers for an SVG; None if it is no node or stands alone."""
-    graph = service.graph
-    try:
-        number_of(graph.table(), id)
-    except NotFoundError:
-        return None
-    near = reach(graph, [id], depth=1, max_nodes=NEAR)
+    """Return a small picture of what lies around a node, as numbers for an SVG; None if it stands alone."""
+    near = reach(service.graph, [id], depth=1, max_nodes=NEAR)
     found = near.to_network()
     if len(found.nodes) < 2:
         return None

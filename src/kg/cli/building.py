@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from kg.cli.frame import (
+    PROCESSES,
     GraphOption,
     SensitiveOption,
     SourcesOption,
@@ -60,6 +61,8 @@ def build(
         raise CallError("An endpoint and a folder to write to are given; give one of the two.")
     if graph_store_url is not None and endpoint is None:
         raise CallError("--graph-store-url says where a server takes graphs; name the server with --endpoint URL.")
+    if endpoint is not None and on_disk is not None:
+        raise CallError("--on-disk and --in-memory are for a snapshot, and a server keeps the graph in its own way. Leave them out.")
     if endpoint is not None:
         _push(graph or shipped("graph"), endpoint, graph_store_url, sensitive=sensitive)
         return
@@ -68,7 +71,7 @@ def build(
     folder = graph or shipped("graph")
     target = out or compiler.cache_folder(folder) / "plain"
     with reporting() as progress:
-        path = compiler.build(folder, target, sensitive=sensitive, on_disk=on_disk, progress=progress)
+        path = compiler.build(folder, target, sensitive=sensitive, on_disk=on_disk, processes=PROCESSES, progress=progress)
     opened = open_snapshot(target)
     if not (path / table_name(read_projection())).is_file():
         Graph(opened).table()
@@ -86,7 +89,7 @@ def _push(folder: Path, endpoint: str, graph_store_url: str | None, *, sensitive
 
     with TemporaryDirectory(prefix="kg-") as aside, reporting() as progress:
         target = Path(aside) if sensitive else compiler.cache_folder(folder) / "plain"
-        built = compiler.build(folder, target, sensitive=sensitive, progress=progress)
+        built = compiler.build(folder, target, sensitive=sensitive, processes=PROCESSES, progress=progress)
         graph = Graph(open_snapshot(target))
         done = push(
             read_parts_of(built),

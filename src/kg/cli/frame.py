@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -26,6 +27,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
+
+
+PROCESSES = min(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1, 8)
+"""How many processes a build of a large graph takes: as many as may run at once, up to where the one that reads keeps pace."""
 
 
 class Format(StrEnum):
@@ -81,7 +86,7 @@ def open_graph(graph: Path | None, store: Path | None = None, endpoint: str | No
     from kg.queries import open_any
 
     with reporting() as progress:
-        opened = open_any(graph, store=store, endpoint=endpoint, progress=progress)
+        opened = open_any(graph, store=store, endpoint=endpoint, processes=PROCESSES, progress=progress)
     if opened.snapshot.note:
         print(f"kg: {opened.snapshot.note}", file=sys.stderr)
     return opened

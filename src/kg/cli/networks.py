@@ -330,6 +330,9 @@ def path(
         print(f"kg: {len(found.paths):,} of {found.total:,} shortest paths. --limit takes more.", file=sys.stderr)
 
 
+SHOWN = 5
+"""How many of the things that something is said of are named in a note."""
+
 PATH_COLUMNS = ("path", "step", "start", "relation", "end", "inferred", "fact", "source", "first", "last", "link")
 
 
@@ -477,7 +480,10 @@ def _print_edges(found: Network) -> None:
 
 
 def _left_out(found: Network) -> Iterator[str]:
-    if found.is_truncated:
+    if found.not_walked:
+        named = ", ".join(found.not_walked[:SHOWN]) + (", …" if len(found.not_walked) > SHOWN else "")
+        yield f"Not walked through, since so many facts name them: {count(len(found.not_walked), 'node')} ({named})."
+    if found.kept != found.reached:
         cut = [(at, reached - kept) for at, (reached, kept) in enumerate(zip(found.reached, found.kept, strict=True)) if reached > kept]
         parts = " and ".join(f"{number:,} at {count(at, 'step')}" for at, number in cut)
         yield (

@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from kg.queries import Graph
 
 
+LOOK_S = 0.1
+"""How often is looked whether a new snapshot is ready."""
+
+
 @app.command()
 def serve(
     host: Annotated[str, typer.Option("--host", help="The address to listen at; 0.0.0.0 lets everyone in the network ask.")] = "127.0.0.1",
@@ -117,5 +121,11 @@ async def _reload(host: Host, turn: asyncio.Lock) -> None:
         if following is None:
             print("kg: the snapshot is the one that is served.", file=sys.stderr)
             return
+        try:
+            while not following.ready.is_set():
+                await asyncio.sleep(LOOK_S)
+        except asyncio.CancelledError:
+            following.pool.close()
+            raise
         host.change_to(following)
         print(f"kg: serving snapshot {following.digest[:16]} from now on.", file=sys.stderr)
