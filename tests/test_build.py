@@ -475,7 +475,7 @@ compiler.build(Path(sys.argv[1]), Path(sys.argv[2]), processes=2)
 
 
 def test_the_processes_of_a_build_that_is_killed_end_as_well(tmp_path: Path) -> None:
-    (tmp_path / "patient.py").write_text("import time\ndef work(*_):\n    print('ready', flush=True)\n    time.sleep(300)\n", "utf-8")
+    (tmp_path / "patient.py").write_text("import os, time\ndef work(*_):\n    os.write(1, b'ready\\n')\n    time.sleep(60)\n", "utf-8")
     command = [sys.executable, "-c", SLOW, str(BASE), str(tmp_path / "out")]
     with subprocess.Popen(command, stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": str(tmp_path)}, text=True) as process:
         assert process.stdout

@@ -510,6 +510,17 @@ def test_ways_that_could_not_be_read_are_asked_for_again(explore: Open) -> None:
     opened.errors.clear()
 
 
+def test_ways_that_a_server_refuses_to_fetch_are_a_link(explore: Open) -> None:
+    opened = explore(f"?seed={MATT}&seed={WAVE}")
+    opened.page.route("**/neighbours.json*", lambda route: route.fulfill(status=422, json={"detail": "30,000 statements name it."}))
+    opened.page.click(f'[data-key="thing {MATT}"]')
+    opened.says("30,000 statements name it.")
+    expect(opened.page.locator("#out button")).to_have_count(0)
+    opened.page.click("#out a")
+    opened.page.wait_for_url(f"**/queries/links?entity={MATT}")
+    opened.errors.clear()
+
+
 def test_a_full_picture_takes_what_it_can_and_says_what_it_left_out(explore: Open) -> None:
     opened = explore(f"?seed={MATT}")
     opened.page.evaluate("start.most = 20")

@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import kg
+from kg import table
 from kg.elements import Edge, Filters, Node, Passage, Plain, edge_attributes, node_attributes
 from kg.errors import CallError, DataError
 from kg.exports import reach_to_json, to_csv, to_cytoscape, to_gexf, to_graphml, to_json, to_triples
@@ -193,6 +194,30 @@ def test_the_table_writes_what_the_objects_do(filters: Filters, projection: str 
 def test_the_table_writes_what_the_objects_do_in_any_graph(graph: kg.Graph) -> None:
     for seed in graph.table().ids()[:3]:
         assert json.loads(reach_to_json(reach(graph, [seed], depth=2))) == json.loads(to_json(subgraph(graph, [seed], depth=2)))
+
+
+@pytest.mark.parametrize("kept", [{"FEW": 0}, {"RECORDS": 0}, {"RECORDS": 30}, {"TOP": 0}, {"TOP": 9}], ids=str)
+def test_what_a_table_keeps_changes_no_answer(kept: dict[str, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    seeds = kg.open().table().ids()[::40]
+
+    def ask() -> list[bytes]:
+        graph = kg.open()
+        return [reach_to_json(reach(graph, [seed], depth=2, max_nodes=most)) for seed in seeds for most in (None, 20)]
+
+    whole = ask()
+    for name, value in kept.items():
+        monkeypatch.setattr(table, name, value)
+    assert ask() == whole
+    assert b'"truncated": true' in whole[1]
+
+
+def test_of_the_nodes_equally_near_the_most_connected_are_kept() -> None:
+    graph = kg.open()
+    near = subgraph(graph, ["organisation:nhsx"])
+    others = sorted((-node.degree, node.id) for node in near.nodes if node.id != "organisation:nhsx")
+    for most in (2, 10, len(others)):
+        kept = {id for _, id in others[: most - 1]}
+        assert {node.id for node in subgraph(graph, ["organisation:nhsx"], max_nodes=most).nodes} == {"organisation:nhsx", *kept}
 
 
 # ---------------------------------------------------------------- linked data

@@ -53,10 +53,9 @@ def reach_to_json(found: Reach) -> bytes:
     counts: dict[str, Any] = {"nodes_reached": sum(found.reached), "nodes_kept": sum(found.kept), "truncated": found.kept != found.reached}
     if found.not_walked:
         counts |= {"truncated": True, "not_walked": " ".join(found.not_walked)}
-    told = json.dumps(counts if found.reached else {})
+    told = json.dumps(counts if found.reached else {}).encode()
     nodes, edges = found.table.nodes_json(found.numbers), found.table.edges_json(found.numbers, found.filters)
-    head = f'{{"directed":true,"multigraph":true,"graph":{told},"nodes":'
-    return f'{head}{nodes},"edges":{edges}}}'.encode()
+    return b'{"directed":true,"multigraph":true,"graph":%b,"nodes":%b,"edges":%b}' % (told, nodes, edges)
 
 
 def to_cytoscape(network: Network) -> str:

@@ -181,6 +181,7 @@ class Nearby(Table):
         connection = self._idle.get()
         try:
             add_facts(connection, Embedded.from_quads(quads), new, told, degrees, read_projection())
+            self._forget()
         finally:
             self._idle.put(connection)
         # Only what has come whole is known; an answer that breaks off is asked for again.
@@ -289,7 +290,7 @@ class Nearby(Table):
             self._join(self.ids_of(wanted).values())
             return super().edges(wanted, filters)
 
-    def edges_json(self, numbers: Iterable[int], filters: Filters = OPEN) -> str:
+    def edges_json(self, numbers: Iterable[int], filters: Filters = OPEN) -> bytes:
         """Return the edges among some nodes as records in JSON."""
         wanted = list(numbers)
         with self._lock:

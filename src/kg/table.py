@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from array import array
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date
 from functools import cached_property, lru_cache
 from heapq import nlargest
+from itertools import islice
 from math import log, sqrt
 from pathlib import Path
 from queue import SimpleQueue
@@ -26,7 +28,7 @@ from kg.tablefile import fill, is_whole, to_meta
 _LIST = "(SELECT value FROM json_each(?))"
 _EDGES = "SELECT number, start, end, relation, fact, source, inferred, known_by, ended_by, attributes FROM edge"
 
-_OWN = "',' || trim(json_patch('{' || ifnull(told, '') || '}', attributes), '{}')"
+_OWN = "',' || trim(json_patch('{' || ifnull(proof.ready, '') || '}', found.attributes), '{}')"
 """An edge that a projection tells more of than its fact does: both in one record."""
 
 CONNECTIONS = 4
@@ -34,6 +36,18 @@ CONNECTIONS = 4
 
 MAPPED_BYTES = 2**30
 """How much of the file is read through the page cache of the system without a copy."""
+
+FEW = 1_000
+"""Up to so many nodes are walked from one by one, with what is kept of them."""
+
+NEAR = 5_000
+"""Of how many nodes the other ends of all edges are kept; a hub is near to almost everything."""
+
+RECORDS = 50_000
+"""How many records of edges are kept; those among hubs are in almost every subgraph."""
+
+TOP = 20_000
+"""How many of the most connected nodes are kept in their order."""
 
 CANDIDATES = 150
 """How many names a search ranks, of those that share most groups of three letters with the text."""
@@ -92,6 +106,8 @@ class Table:
         self._idle: SimpleQueue[sqlite3.Connection] = SimpleQueue()
         for connection in connections:
             self._idle.put(connection)
+        self._near = lru_cache(maxsize=NEAR)(self._read_near)
+        self._records: dict[int, tuple[str, bytes]] = {}
 
     @classmethod
     def open(cls, path: Path, projection: Projection, snapshot: str) -> Table | None:
@@ -194,7 +210,10 @@ class Table:
     def step(self, numbers: Iterable[int], filters: Filters, *, is_first: bool = False) -> set[int]:  # noqa: ARG002 # a server may care
         """Return the nodes at the other ends of the edges of some nodes, in either direction; first of those that `require` was told."""
         condition, values = self._condition(filters)
-        near = json.dumps(list(numbers))
+        start = list(numbers)
+        if not condition and len(start) <= FEW:
+            return self.keep({other for number in start for ends in self._near(number)[:2] for other in ends}, filters)
+        near = json.dumps(start)
         # One array in JSON is read faster than as many rows.
         query = f"""
         SELECT json_group_array(number) FROM (
@@ -204,6 +223,18 @@ class Table:
         )"""
         (found,) = self._select(query, near, *values, near, *values)[0]
         return self.keep(set(orjson.loads(found)), filters)
+
+    def _read_near(self, number: int) -> tuple[array[int], array[int], array[int]]:
+        """Return where the edges of a node come from, where they lead, and the places of these."""
+        out = self._select("SELECT end, at FROM edge WHERE start = ?", number)
+        back = self._select("SELECT start FROM edge WHERE end = ?", number)
+        return array("I", [row[0] for row in back]), array("I", [row[0] for row in out]), array("I", [row[1] for row in out])
+
+    def _forget(self) -> None:
+        """Let go of what is kept of the edges, since there are others now."""
+        self._near.cache_clear()
+        self._records = {}
+        self.__dict__.pop("_top", None)
 
     def pairs(self, starts: Iterable[int], ends: Iterable[int], filters: Filters) -> set[tuple[int, int]]:
         """Return which nodes of one set have an edge, in either direction, with which of another."""
@@ -257,9 +288,20 @@ class Table:
             numbers = self.keep(self._all(), filters)
         if numbers is None:
             return self._to_edges(self._select(f"{_EDGES} WHERE 1 {condition}", *values))
-        among = json.dumps(list(numbers))
-        query = f"{_EDGES} WHERE start IN {_LIST} AND +end IN {_LIST} {condition}"
-        return self._to_edges(self._select(query, among, among, *values))
+        return self._to_edges(self._select(f"{_EDGES} WHERE at IN {_LIST}", json.dumps(self._places(numbers, filters))))
+
+    def _places(self, numbers: Iterable[int], filters: Filters) -> list[int]:
+        """Return where the edges among some nodes are."""
+        condition, values = self._condition(filters)
+        among = set(numbers)
+        if condition or len(among) > FEW:
+            listed = json.dumps(list(among))
+            query = f"SELECT at FROM edge WHERE start IN {_LIST} AND +end IN {_LIST} {condition}"
+            return [place for (place,) in self._select(query, listed, listed, *values)]
+        near = (self._near(number)[1:] for number in among)
+        return [
+            place for ends, places in near if not among.isdisjoint(ends) for end, place in zip(ends, places, strict=True) if end in among
+        ]
 
     def edges_between(self, first: int, second: int, filters: Filters = OPEN) -> tuple[Edge, ...]:
         """Return the edges between two nodes, in either direction."""
@@ -267,7 +309,7 @@ class Table:
         query = f"{_EDGES} WHERE ((start = ? AND end = ?) OR (start = ? AND end = ?)) {condition}"
         return self._to_edges(self._select(query, first, second, second, first, *values))
 
-    def nodes_json(self, numbers: Iterable[int]) -> str:
+    def nodes_json(self, numbers: Iterable[int]) -> bytes:
         """Return some nodes as records in JSON, as `exports.to_json` has them, in the order of their short forms."""
         query = f"""
         SELECT group_concat(
@@ -275,32 +317,37 @@ class Table:
             || ',"network_degree":' || degree || iif(length(attributes) > 2, ',' || substr(attributes, 2, length(attributes) - 2), '')
             || ',"id":' || json_quote(id) || '}}')
         FROM (SELECT * FROM thing WHERE is_node AND number IN {_LIST} ORDER BY id)"""
-        return f"[{self._select(query, json.dumps(list(numbers)))[0][0] or ''}]"
+        return f"[{self._select(query, json.dumps(list(numbers)))[0][0] or ''}]".encode()
 
-    def edges_json(self, numbers: Iterable[int], filters: Filters = OPEN) -> str:
-        """Return the edges among some nodes as records in JSON, as `exports.to_json` has them, in the order of their ends.
+    def edges_json(self, numbers: Iterable[int], filters: Filters = OPEN) -> bytes:
+        """Return the edges among some nodes as records in JSON, as `exports.to_json` has them, in the order of their ends."""
+        return b"[%b]" % b",".join([record for _, record in sorted(self._records_at(self._places(numbers, filters)))])
+
+    def _records_at(self, places: Sequence[int]) -> list[tuple[str, bytes]]:
+        """Return the edges at some places, each with a text that puts them in order and its record in JSON.
 
         What an edge tells of its fact is ready in the table; the rest is put around it here, so that no object is made.
         """
-        condition, values = self._condition(filters)
-        among = json.dumps(list(numbers))
+        known = self._records
+        missing = [place for place in places if place not in known]
         # CROSS JOIN keeps the order: the edges first, and for each the rows that it names. No IRI has a sign that JSON escapes.
         query = f"""
-        SELECT group_concat(format(
+        SELECT at, format('%s %s %s %s %016d', one.id, other.id, named.id, ifnull(proof.id, ''), found.number), format(
             '{{%s,"inferred":%s%s%s,"source":"%s","target":"%s","key":"%d"}}',
-            reads, iif(inferred, 'true', 'false'), iif(origin IS NULL, '', format(',"reported_in":"%s"', origin)),
-            iif(attributes IS NULL, ',' || told, {_OWN}), start_id, end_id, number))
-        FROM (
-            SELECT found.number, found.inferred, found.attributes, named.ready AS reads, one.id AS start_id, other.id AS end_id,
-                proof.ready AS told, origin.id AS origin
-            FROM (SELECT * FROM edge WHERE start IN {_LIST} AND +end IN {_LIST} {condition}) AS found
-            CROSS JOIN relation AS named ON named.number = found.relation
-            CROSS JOIN thing AS one ON one.number = found.start
-            CROSS JOIN thing AS other ON other.number = found.end
-            LEFT JOIN thing AS proof ON proof.number = found.fact
-            LEFT JOIN thing AS origin ON origin.number = found.source
-            ORDER BY one.id, other.id, named.id, proof.id, found.number)"""
-        return f"[{self._select(query, among, among, *values)[0][0] or ''}]"
+            named.ready, iif(inferred, 'true', 'false'), iif(origin.id IS NULL, '', format(',"reported_in":"%s"', origin.id)),
+            iif(found.attributes IS NULL, ',' || proof.ready, {_OWN}), one.id, other.id, found.number)
+        FROM (SELECT * FROM edge WHERE at IN {_LIST}) AS found
+        CROSS JOIN relation AS named ON named.number = found.relation
+        CROSS JOIN thing AS one ON one.number = found.start
+        CROSS JOIN thing AS other ON other.number = found.end
+        LEFT JOIN thing AS proof ON proof.number = found.fact
+        LEFT JOIN thing AS origin ON origin.number = found.source"""
+        rows = self._select(query, json.dumps(missing)) if missing else ()
+        if len(known) + len(rows) > RECORDS:
+            known = {place: known[place] for place in places if place in known}
+            self._records = known if len(places) <= RECORDS else {}
+        known |= {place: (order, record.encode()) for place, order, record in rows}
+        return [known[place] for place in places]
 
     def connected(self, filters: Filters, limit: int = -1) -> list[int]:
         """Return the nodes that pass the filters, the most connected first; all, or some at most.
@@ -322,8 +369,16 @@ class Table:
 
     def most_connected(self, numbers: Iterable[int], limit: int) -> set[int]:
         """Return those of some nodes that have the most edges."""
+        wanted = set(numbers)
+        if len(found := list(islice((number for number in self._top if number in wanted), limit))) == limit:
+            return set(found)
         query = f"SELECT number FROM thing WHERE number IN {_LIST} ORDER BY degree DESC, id LIMIT ?"
-        return {number for (number,) in self._select(query, json.dumps(list(numbers)), limit)}
+        return {number for (number,) in self._select(query, json.dumps(list(wanted)), limit)}
+
+    @cached_property
+    def _top(self) -> array[int]:
+        """The most connected of the nodes that are known, in their order."""
+        return array("I", Table.connected(self, OPEN, TOP))
 
     def _all(self) -> list[int]:
         return [number for (number,) in self._select("SELECT number FROM thing WHERE is_node")]

@@ -43,13 +43,14 @@ function say(text, isWrong = false) {
 
 /* ---------------------------------------------------------------- asking */
 
-/* What goes wrong is said in a sentence, and what is shown stays as it is. */
+/* What goes wrong is said in a sentence, and what is shown stays as it is; false where asking again would not help. */
 async function ask(path) {
   const answer = await fetch(root + path).catch(() => null);
   if (!answer) return complain("The server does not answer. Nothing is lost; try again.");
   const told = await answer.json().catch(() => null);
   if (answer.ok && told) return told;
-  return complain((told && told.detail) || (answer.ok ? "The answer broke off. Try again." : `The server answers ${answer.status}. Nothing is lost.`));
+  complain((told && told.detail) || (answer.ok ? "The answer broke off. Try again." : `The server answers ${answer.status}. Nothing is lost.`));
+  return answer.status === 422 ? false : null;
 }
 function complain(text) {
   say(straight(text), true);
@@ -74,7 +75,7 @@ async function read(list) {
 async function waysOf(id) {
   if (!known.ways.has(id)) {
     const found = await ask(`${entityPath(id)}/neighbours.json?limit=1`);
-    if (!found) return null;
+    if (!found) return found;
     known.ways.set(id, found.ways);
   }
   return known.ways.get(id);
@@ -497,7 +498,8 @@ function drawPanel() {
   if (!known.ways.has(id)) waysOf(id).then(ways => { if (chosen === id) drawWays(id, ways); });
 }
 function drawWays(id, ways) {
-  if (!ways) return $("out").replaceChildren(make("li", { className: "soft" }, ways === null ? make("button", { type: "button", "data-key": "again", onclick: () => act(() => draw()) }, "Could not be read. Try again") : "…"));
+  if (!ways && ways !== false) return $("out").replaceChildren(make("li", { className: "soft" }, ways === null ? make("button", { type: "button", "data-key": "again", onclick: () => act(() => draw()) }, "Could not be read. Try again") : "…"));
+  if (ways === false) return $("out").replaceChildren(make("li", {}, make("a", { href: `${root}/queries/links?entity=${encoded(id)}`, "data-key": "links" }, "Its ties as a list")));
   if (!ways.length) return $("out").replaceChildren(make("li", { className: "soft" }, "It has no ties."));
   $("out").replaceChildren(...ways.map(way => {
     const here = reached(id, { ...way, label: straight(way.label) }), isAll = here >= way.nodes;
