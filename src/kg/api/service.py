@@ -172,6 +172,11 @@ class Service:
         """What an answer depends on besides its address and its format: snapshot, version and the options of the server."""
         return f"{self.digest} {release()} {self.limits} {sorted(self.texts)} {self.contact}"
 
+    @cached_property
+    def source_places(self) -> Mapping[str, int]:
+        """Where each source stands among the rows of the question `sources`."""
+        return {str(row["source"]): at for at, row in enumerate(self.rows("sources", {}))}
+
     @property
     def licence(self) -> str | None:
         """The licence that the ontology states, or None."""
