@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kg.errors import DataError, ParseError, QueryError
-from kg.store import Embedded, Rows, Triples, parse_file, refuse_service, to_data, to_rdflib
+from kg.store import Embedded, Rows, Triples, dataset_of, parse_file, refuse_service, to_data, to_rdflib
 
 HOST = "<http://127.0.0.1:9/>"
 CALL = f"SERVICE {HOST} {{ ?s ?p ?o }}"
@@ -153,6 +153,45 @@ def test_any_text_is_a_query_or_refused_as_one(text: str) -> None:
     except QueryError:
         return
     assert len(answer) <= 1
+
+
+@pytest.mark.parametrize(
+    ("query", "named"),
+    [
+        ("SELECT * FROM <urn:g> { ?s ?p ?o }", True),
+        ("SELECT*FROM<urn:g>{?s ?p ?o}", True),
+        ("SELECT ?event_from FROM<urn:g>{?event_from ?p ?o}", True),
+        ("SELECT(':'AS?x)FROM<urn:g>{?s ?p ?o}", True),
+        ("PREFIX a:<urn:>SELECT*FROM a:g{?s ?p ?o}", True),
+        ("PREFIX :<urn:>SELECT*FROM :g{?s ?p ?o}", True),
+        ("PREFIX from:<urn:>SELECT*{?s from:p ?o}", False),
+        ("SELECT ?event_from{?event_from ?p ?o}", False),
+        ("PREFIX a:<urn:>SELECT*{?s a:from ?o}", False),
+        ("SELECT*{?s ?p 'FROM <urn:g>'}", False),
+    ],
+)
+def test_what_a_query_names_with_from_is_found_as_the_engine_finds_it(query: str, named: bool) -> None:
+    node = ox.NamedNode("urn:a")
+    store = ox.Store()
+    store.extend([ox.Quad(node, node, node, ox.NamedNode("urn:g")), ox.Quad(node, node, node, ox.NamedNode("urn:other"))])
+    assert list(dataset_of(query)) == ([("FROM", "urn:g")] if named else [])
+    answer = store.query(query)
+    # The default graph of this store is empty, so an answer comes from the graph that is named.
+    assert (bool(answer) if isinstance(answer, ox.QueryBoolean) else next(iter(answer), None) is not None) == named
+
+
+@pytest.mark.parametrize(
+    ("query", "word"),
+    [
+        ("ASKFROM<urn:g>{?s ?p ?o}", "ASKFROM"),
+        ("PREFIX :<urn:>SELECT*FROM:g{?s ?p ?o}", "FROM:g"),
+        ("SELECT*FROMNAMED<urn:g>{GRAPH ?x{?s ?p ?o}}", "FROMNAMED"),
+        ("PREFIX :<urn:>SELECT*FROM NAMED:g{GRAPH ?x{?s ?p ?o}}", "NAMED:g"),
+    ],
+)
+def test_a_graph_that_is_named_without_a_blank_is_not_passed_over(query: str, word: str) -> None:
+    with pytest.raises(QueryError, match=f"{word}.*Put a blank before and after FROM"):
+        Embedded.from_quads(()).query(query)
 
 
 def test_a_query_does_not_read_a_file(tmp_path: Path) -> None:

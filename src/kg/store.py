@@ -775,12 +775,18 @@ def refuse_service(query: str) -> None:
             raise QueryError(f"The query has the word service and the IRI {token[0]}; write the apostrophe of the IRI as %27.")
 
 
+_NAMING = re.compile(r"(FROM|NAMED)$")
 _MAY_NAME = re.compile(r"[:?$]\w+|(from)", re.IGNORECASE | re.ASCII)
 """After these signs a name or a variable goes on as far as it can, so the word is no keyword there."""
 
 
 def dataset_of(query: str) -> Iterator[tuple[str, str]]:
     """Yield `FROM` or `NAMED` and the IRI for each graph that a query names with FROM or FROM NAMED, prefixes resolved.
+
+    The engine needs no blank around a keyword; here one is wanted, so that no graph that is named is missed.
+
+    Raises:
+        QueryError: The keyword is one word with what stands beside it.
 
     Example:
         >>> list(dataset_of("SELECT ?x FROM <https://example.org/g> { ?x ?p 'FROM <b>' }"))
@@ -793,7 +799,9 @@ def dataset_of(query: str) -> Iterator[tuple[str, str]]:
     base = _BASE.findall(bare)[-1:] or [""]
     tokens = [match for match in _TOKENS.finditer(query) if not match[0].startswith("#")]
     for token, following in pairwise(tokens):
-        word = (token["word"] or "").upper()
+        word, prefix = (token["word"] or "").upper(), token["prefix"] or ""
+        if (word not in ("FROM", "NAMED") and _NAMING.search(word)) or (prefix not in prefixes and _NAMING.search(prefix.upper())):
+            raise QueryError(f"The query has {token[0]!r}. Put a blank before and after FROM and NAMED.")
         if (word == "FROM" and (following["word"] or "").upper() != "NAMED") or (word == "NAMED" and following["skip"]):
             text = following[0]
             prefix, _, local = text.partition(":")
