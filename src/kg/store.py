@@ -243,7 +243,7 @@ class Store(ABC):
             if isinstance(answer, ox.QueryTriples):
                 return Triples(tuple(answer))
             columns = tuple(variable.value for variable in answer.variables)
-            return Rows(columns, tuple(tuple(to_python(term) for term in row) for row in answer))
+            return Rows(columns, tuple([tuple(map(to_python, row)) for row in answer]))
 
     def select(self, query: str) -> Rows:
         """Return the rows of a SELECT or ASK query.
