@@ -603,12 +603,13 @@ def test_after_any_edits_a_build_comes_to_what_one_from_nothing_does(edits: list
 
 
 TABLES = {
-    "thing": "SELECT id, class, label, kind, is_node, degree, attributes, passages, ready FROM thing ORDER BY id",
-    "edge": """SELECT edge.number, one.id, other.id, relation.id, relation.label, relation.ready, proof.id, origin.id, inferred, known_by,
+    "thing": "SELECT id, class, label, kind, is_node, degree, attributes, passages FROM thing ORDER BY id",
+    "edge": """SELECT edge.number, one.id, other.id, relation.id, relation.label, proof.id, origin.id, inferred, known_by,
         ended_by, edge.attributes FROM edge JOIN thing one ON one.number = start JOIN thing other ON other.number = end
         JOIN relation ON relation.number = edge.relation LEFT JOIN thing proof ON proof.number = fact
         LEFT JOIN thing origin ON origin.number = source ORDER BY edge.number""",
-    "relation": "SELECT id, label, inverse_label, ready FROM relation ORDER BY 1, 2, 3",
+    "relation": "SELECT id, label, inverse_label FROM relation ORDER BY 1, 2, 3",
+    "record": "SELECT text FROM record LEFT JOIN edge USING (at) ORDER BY text, edge.number",
     "name": "SELECT * FROM name ORDER BY number",
     "grams": "SELECT term, doc FROM gram_count ORDER BY term",
     "address": "SELECT * FROM address ORDER BY source",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from array import array
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date
@@ -13,7 +14,7 @@ from heapq import nlargest
 from itertools import islice
 from math import log, sqrt
 from pathlib import Path
-from queue import SimpleQueue
+from queue import LifoQueue
 from typing import Any
 
 import orjson
@@ -28,22 +29,22 @@ from kg.tablefile import fill, is_whole, to_meta
 _LIST = "(SELECT value FROM json_each(?))"
 _EDGES = "SELECT number, start, end, relation, fact, source, inferred, known_by, ended_by, attributes FROM edge"
 
-_OWN = "',' || trim(json_patch('{' || ifnull(proof.ready, '') || '}', found.attributes), '{}')"
-"""An edge that a projection tells more of than its fact does: both in one record."""
-
 CONNECTIONS = 4
 """How many threads read a file at a time; one connection answers one question at a time."""
 
-MAPPED_BYTES = 2**30
+MAPPED_BYTES = 2**31
 """How much of the file is read through the page cache of the system without a copy."""
 
 FEW = 1_000
 """Up to so many nodes are walked from one by one, with what is kept of them."""
 
-NEAR = 5_000
+LONG = 8
+"""A node with so many times more edges than there are nodes to look for is searched for these, instead of looked through."""
+
+NEAR = 20_000
 """Of how many nodes the other ends of all edges are kept; a hub is near to almost everything."""
 
-RECORDS = 50_000
+RECORDS = 100_000
 """How many records of edges are kept; those among hubs are in almost every subgraph."""
 
 TOP = 20_000
@@ -103,11 +104,11 @@ class Table:
 
     def __init__(self, connections: Iterable[sqlite3.Connection], place: str) -> None:
         self._place = place
-        self._idle: SimpleQueue[sqlite3.Connection] = SimpleQueue()
+        self._idle: LifoQueue[sqlite3.Connection] = LifoQueue()
         for connection in connections:
             self._idle.put(connection)
         self._near = lru_cache(maxsize=NEAR)(self._read_near)
-        self._records: dict[int, tuple[str, bytes]] = {}
+        self._records: dict[int, bytes] = {}
 
     @classmethod
     def open(cls, path: Path, projection: Projection, snapshot: str) -> Table | None:
@@ -225,8 +226,8 @@ class Table:
         return self.keep(set(orjson.loads(found)), filters)
 
     def _read_near(self, number: int) -> tuple[array[int], array[int], array[int]]:
-        """Return where the edges of a node come from, where they lead, and the places of these."""
-        out = self._select("SELECT end, at FROM edge WHERE start = ?", number)
+        """Return where the edges of a node come from, and where they lead, in order, with the places of these."""
+        out = self._select("SELECT end, at FROM edge WHERE start = ? ORDER BY end", number)
         back = self._select("SELECT start FROM edge WHERE end = ?", number)
         return array("I", [row[0] for row in back]), array("I", [row[0] for row in out]), array("I", [row[1] for row in out])
 
@@ -298,10 +299,15 @@ class Table:
             listed = json.dumps(list(among))
             query = f"SELECT at FROM edge WHERE start IN {_LIST} AND +end IN {_LIST} {condition}"
             return [place for (place,) in self._select(query, listed, listed, *values)]
-        near = (self._near(number)[1:] for number in among)
-        return [
-            place for ends, places in near if not among.isdisjoint(ends) for end, place in zip(ends, places, strict=True) if end in among
-        ]
+        found: list[int] = []
+        for number in among:
+            _, ends, places = self._near(number)
+            if len(ends) > LONG * len(among):
+                for end in among:
+                    found += places[bisect_left(ends, end) : bisect_right(ends, end)]
+            elif not among.isdisjoint(ends):
+                found += [place for end, place in zip(ends, places, strict=True) if end in among]
+        return found
 
     def edges_between(self, first: int, second: int, filters: Filters = OPEN) -> tuple[Edge, ...]:
         """Return the edges between two nodes, in either direction."""
@@ -321,32 +327,18 @@ class Table:
 
     def edges_json(self, numbers: Iterable[int], filters: Filters = OPEN) -> bytes:
         """Return the edges among some nodes as records in JSON, as `exports.to_json` has them, in the order of their ends."""
-        return b"[%b]" % b",".join([record for _, record in sorted(self._records_at(self._places(numbers, filters)))])
+        return b"[%b]" % b",".join(sorted(self._records_at(self._places(numbers, filters))))
 
-    def _records_at(self, places: Sequence[int]) -> list[tuple[str, bytes]]:
-        """Return the edges at some places, each with a text that puts them in order and its record in JSON.
-
-        What an edge tells of its fact is ready in the table; the rest is put around it here, so that no object is made.
-        """
+    def _records_at(self, places: Sequence[int]) -> list[bytes]:
+        """Return the records of the edges at some places."""
         known = self._records
         missing = [place for place in places if place not in known]
-        # CROSS JOIN keeps the order: the edges first, and for each the rows that it names. No IRI has a sign that JSON escapes.
-        query = f"""
-        SELECT at, format('%s %s %s %s %016d', one.id, other.id, named.id, ifnull(proof.id, ''), found.number), format(
-            '{{%s,"inferred":%s%s%s,"source":"%s","target":"%s","key":"%d"}}',
-            named.ready, iif(inferred, 'true', 'false'), iif(origin.id IS NULL, '', format(',"reported_in":"%s"', origin.id)),
-            iif(found.attributes IS NULL, ',' || proof.ready, {_OWN}), one.id, other.id, found.number)
-        FROM (SELECT * FROM edge WHERE at IN {_LIST}) AS found
-        CROSS JOIN relation AS named ON named.number = found.relation
-        CROSS JOIN thing AS one ON one.number = found.start
-        CROSS JOIN thing AS other ON other.number = found.end
-        LEFT JOIN thing AS proof ON proof.number = found.fact
-        LEFT JOIN thing AS origin ON origin.number = found.source"""
-        rows = self._select(query, json.dumps(missing)) if missing else ()
-        if len(known) + len(rows) > RECORDS:
-            known = {place: known[place] for place in places if place in known}
-            self._records = known if len(places) <= RECORDS else {}
-        known |= {place: (order, record.encode()) for place, order, record in rows}
+        if missing:
+            rows = self._select(f"SELECT at, text FROM record WHERE at IN {_LIST}", json.dumps(missing))
+            if len(known) + len(rows) > RECORDS:
+                known = {place: known[place] for place in places if place in known}
+                self._records = known if len(places) <= RECORDS else {}
+            known.update(rows)
         return [known[place] for place in places]
 
     def connected(self, filters: Filters, limit: int = -1) -> list[int]:
@@ -402,7 +394,7 @@ class Table:
             reads = (ids[start], ids[end], *relations[relation])
             days = (_to_date(known_by), _to_date(ended_by))
             edges.append(Edge(number, *reads, id, ids.get(source), inferred == 1, *days, proof, attributes))
-        return tuple(edges if is_ordered else sorted(edges, key=lambda edge: (*edge[1:4], edge.fact or "", edge.number)))
+        return tuple(edges if is_ordered else sorted(edges, key=lambda edge: (*edge[1:4], not edge.fact, edge.fact, str(edge.number))))
 
     def _read_sources(self) -> dict[int | None, str]:
         return dict(self._select("SELECT number, id FROM thing WHERE number IN (SELECT source FROM edge)"))

@@ -29,7 +29,7 @@ from kg.tablefile import (
     write_edges,
     write_names,
     write_passages,
-    write_ready,
+    write_records,
     write_told,
 )
 from kg.vocab import KG, ONTOLOGY_GRAPH, RDF, shorten
@@ -116,6 +116,8 @@ _TAKE_OUT = """
 INSERT OR IGNORE INTO touched SELECT thing.id FROM edge
     JOIN thing ON thing.number IN (edge.start, edge.end, edge.fact, edge.source)
     WHERE edge.source IN (SELECT number FROM thing WHERE id IN (SELECT id FROM temp.source));
+DELETE FROM record WHERE at IN
+    (SELECT at FROM edge WHERE source IN (SELECT number FROM thing WHERE id IN (SELECT id FROM temp.source)));
 DELETE FROM edge WHERE source IN (SELECT number FROM thing WHERE id IN (SELECT id FROM temp.source));
 DELETE FROM address WHERE source IN (SELECT id FROM temp.source);
 DELETE FROM temp.source;
@@ -126,11 +128,8 @@ INSERT OR IGNORE INTO touched
     SELECT start FROM temp.row UNION SELECT end FROM temp.row UNION SELECT fact FROM temp.row WHERE fact NOT NULL
     UNION SELECT source FROM temp.row WHERE source NOT NULL;
 INSERT OR IGNORE INTO thing (id) SELECT id FROM touched;
-INSERT OR IGNORE INTO relation (id, label, inverse_label, ready)
-    SELECT DISTINCT
-        relation, label, inverse_label,
-        '"relation":' || json_quote(relation) || ',"label":' || json_quote(label) || ',"inverse_label":' || json_quote(inverse_label)
-    FROM temp.row ORDER BY 1, 2, 3;
+INSERT OR IGNORE INTO relation (id, label, inverse_label)
+    SELECT DISTINCT relation, label, inverse_label FROM temp.row ORDER BY 1, 2, 3;
 INSERT INTO edge (number, start, end, relation, fact, source, inferred, known_by, ended_by, attributes)
     SELECT row.number, one.number, other.number, named.number, proof.number, origin.number, inferred, known_by, ended_by, row.attributes
     FROM temp.row AS row
@@ -146,7 +145,7 @@ DELETE FROM temp.period;
 """
 
 _FORGET = """
-UPDATE thing SET class = NULL, label = NULL, kind = NULL, is_node = 0, attributes = NULL, passages = NULL, ready = NULL
+UPDATE thing SET class = NULL, label = NULL, kind = NULL, is_node = 0, attributes = NULL, passages = NULL
     WHERE id IN (SELECT id FROM temp.told);
 INSERT OR IGNORE INTO touched SELECT id FROM temp.told;
 """
@@ -234,14 +233,14 @@ def add_facts(
         _run(connection, _PUT_IN)
         _tell(connection, store, told, projection, with_passages=True)
         connection.executemany("UPDATE thing SET degree = ? WHERE id = ?", ((count, id) for id, count in degrees.items()))
-        write_ready(connection, "thing.id IN (SELECT id FROM touched)")
+        write_records(connection, "thing.id IN (SELECT id FROM touched)")
 
 
 def _settle(connection: sqlite3.Connection, ontology: Embedded, meta: dict[str, str]) -> None:
     _run(connection, _SETTLE)
     connection.executemany("INSERT INTO term VALUES (?, ?)", term_rows(ontology))
     connection.executemany("INSERT INTO meta VALUES (?, ?)", meta.items())
-    write_ready(connection, "thing.id IN (SELECT id FROM touched)")
+    write_records(connection, "thing.id IN (SELECT id FROM touched)")
 
 
 def _run(connection: sqlite3.Connection, script: str) -> None:

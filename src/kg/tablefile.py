@@ -35,7 +35,7 @@ from kg.projection import (
 from kg.resources import release, write_whole
 from kg.store import Store
 
-FORMAT = "8"
+FORMAT = "9"
 """Version of the layout of the file, and of what fills it."""
 
 STALE_S = 3600
@@ -45,14 +45,14 @@ CREATED = """
 CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE thing (
     number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, class TEXT, label TEXT, kind TEXT,
-    is_node INTEGER NOT NULL DEFAULT 0, degree INTEGER NOT NULL DEFAULT 0, attributes TEXT, passages TEXT,
-    ready TEXT);
+    is_node INTEGER NOT NULL DEFAULT 0, degree INTEGER NOT NULL DEFAULT 0, attributes TEXT, passages TEXT);
 CREATE TABLE relation (
-    number INTEGER PRIMARY KEY, id TEXT NOT NULL, label TEXT NOT NULL, inverse_label TEXT NOT NULL, ready TEXT,
+    number INTEGER PRIMARY KEY, id TEXT NOT NULL, label TEXT NOT NULL, inverse_label TEXT NOT NULL,
     UNIQUE (id, label, inverse_label));
 CREATE TABLE edge (
     at INTEGER PRIMARY KEY, number INTEGER NOT NULL, start INTEGER NOT NULL, end INTEGER NOT NULL, relation INTEGER NOT NULL, fact INTEGER,
     source INTEGER, inferred INTEGER NOT NULL, known_by INTEGER, ended_by INTEGER, attributes TEXT);
+CREATE TABLE record (at INTEGER PRIMARY KEY, text BLOB NOT NULL);
 CREATE TABLE address (source TEXT PRIMARY KEY, address TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE term (ancestor TEXT NOT NULL, term TEXT NOT NULL, PRIMARY KEY (ancestor, term)) WITHOUT ROWID;
 CREATE TABLE name (
@@ -76,11 +76,7 @@ INSERT INTO thing (id, class, label, kind, is_node, degree)
         SELECT id, count(*) AS degree FROM (SELECT start AS id FROM row UNION ALL SELECT end FROM row) GROUP BY id
     ) USING (id) ORDER BY 6 DESC, id;
 INSERT OR IGNORE INTO thing (id) SELECT fact FROM row WHERE fact NOT NULL UNION SELECT source FROM row WHERE source NOT NULL ORDER BY 1;
-INSERT INTO relation (id, label, inverse_label, ready)
-    SELECT DISTINCT
-        relation, label, inverse_label,
-        '"relation":' || json_quote(relation) || ',"label":' || json_quote(label) || ',"inverse_label":' || json_quote(inverse_label)
-    FROM row ORDER BY 1, 2, 3;
+INSERT INTO relation (id, label, inverse_label) SELECT DISTINCT relation, label, inverse_label FROM row ORDER BY 1, 2, 3;
 INSERT INTO edge
     SELECT
         row.at, row.number, one.number, other.number, named.number, proof.number, origin.number, inferred, known_by, ended_by,
@@ -192,7 +188,7 @@ def fill(connection: sqlite3.Connection, store: Store, projection: Projection, s
     connection.execute("BEGIN")
     write_told(connection, store)
     write_passages(connection, store)
-    write_ready(connection)
+    write_records(connection)
     write_names(connection, name_rows(store))
     connection.executemany("INSERT INTO term VALUES (?, ?)", term_rows(store))
     connection.executemany("INSERT INTO meta VALUES (?, ?)", to_meta(projection, snapshot).items())
@@ -271,28 +267,55 @@ def write_passages(connection: sqlite3.Connection, store: Store, only: Collectio
     connection.executemany("INSERT OR REPLACE INTO address VALUES (?, ?)", addresses.items())
 
 
-def write_ready(connection: sqlite3.Connection, only: str = "1") -> None:
-    """Write what every edge of a fact tells as it stands in a record: of all facts, or of those for which a condition holds."""
+_RECORDS = """
+INSERT OR REPLACE INTO record
+    SELECT at, CAST(format(
+        '{"source":%s,"target":%s,"relation":%s%s,"key":"%d","label":%s,"inverse_label":%s,"inferred":%s%s%s}',
+        json_quote(one.id), json_quote(other.id), json_quote(named.id),
+        iif(proof.id IS NULL, '', ',"fact":' || json_quote(proof.id)), found.number,
+        json_quote(named.label), json_quote(named.inverse_label), iif(inferred, 'true', 'false'),
+        iif(origin.id IS NULL, '', ',"reported_in":' || json_quote(origin.id)),
+        ifnull(',' || nullif(iif(
+            found.attributes IS NULL, told, trim(json_patch('{' || ifnull(told, '') || '}', found.attributes), '{}')), ''), '')
+    ) AS BLOB)
+    FROM edge AS found
+    CROSS JOIN relation AS named ON named.number = found.relation
+    CROSS JOIN thing AS one ON one.number = found.start
+    CROSS JOIN thing AS other ON other.number = found.end
+    LEFT JOIN temp.ready ON ready.number = found.fact
+    LEFT JOIN thing AS proof ON proof.number = found.fact
+    LEFT JOIN thing AS origin ON origin.number = found.source
+    WHERE ready.number NOT NULL OR found.at NOT IN (SELECT at FROM record)
+    ORDER BY at
+"""
+"""CROSS JOIN keeps the order: the edges first, and for each the rows that it names."""
+
+
+def write_records(connection: sqlite3.Connection, only: str = "1") -> None:
+    """Write edges as they stand in JSON: those of all facts, or of the facts for which a condition holds; and any that is new.
+
+    A record begins with its ends, its relation, its fact and its number, so that records in order are edges in order.
+    """
     addresses = dict(connection.execute("SELECT source, address FROM address"))
+    connection.execute("CREATE TEMP TABLE ready (number INTEGER PRIMARY KEY, told TEXT)")
     facts = connection.execute(
         f"SELECT DISTINCT fact, known_by, ended_by FROM edge JOIN thing ON thing.number = fact WHERE {only}"
     ).fetchall()
     for some in chunks(facts, 10_000):
         days = {fact: (known_by, ended_by) for fact, known_by, ended_by in some}
-        query = "SELECT number, id, attributes, passages FROM thing WHERE number IN (SELECT value FROM json_each(?))"
+        query = "SELECT number, attributes, passages FROM thing WHERE number IN (SELECT value FROM json_each(?))"
         rows = connection.execute(query, (json.dumps(list(days)),)).fetchall()
-        ready = ((_to_ready(addresses, id, *days[number], told, proof), number) for number, id, told, proof in rows)
-        connection.executemany("UPDATE thing SET ready = ? WHERE number = ?", ready)
+        ready = ((number, _to_ready(addresses, *days[number], told, proof)) for number, told, proof in rows)
+        connection.executemany("INSERT INTO temp.ready VALUES (?, ?)", ready)
+    connection.execute(_RECORDS)
+    connection.execute("DROP TABLE temp.ready")
 
 
-def _to_ready(
-    addresses: Mapping[str, str], id: str, known_by: int | None, ended_by: int | None, told: str | None, proof: str | None
-) -> str:
+def _to_ready(addresses: Mapping[str, str], known_by: int | None, ended_by: int | None, told: str | None, proof: str | None) -> str:
     """Return what every edge of a fact tells, as it stands inside a record in JSON."""
     passages = tuple(Passage._make([*row, addresses.get(row[1])]) for row in json.loads(proof or "[]"))
     days = {"known_by": known_by, "ended_by": ended_by}
     record = {
-        "fact": id,
         **{name: date.fromordinal(day).isoformat() for name, day in days.items() if day},
         **to_proof(passages),
         **{name: value for name, value in json.loads(told or "{}").items() if name not in TOTALS},

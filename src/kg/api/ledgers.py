@@ -32,12 +32,13 @@ MOST_BARS = 24
 
 def choices_of(service: Service, name: str) -> list[tuple[str, str]]:
     """Return the things that a filter can name, by their labels; none if they are too many for a list."""
-    query = (
-        f"PREFIX kg: <{KG}> PREFIX rdfs: <{RDFS}> SELECT DISTINCT ?thing ?label WHERE {{ {CHOICES[name]} ?thing rdfs:label ?label }} "
-        f"ORDER BY ?label LIMIT {MOST_CHOICES + 1}"
-    )
-    found = [(str(id), shorten_text(str(label), 60)) for id, label in service.select(query)]
-    return found if len(found) <= MOST_CHOICES else []
+    prefixes = f"PREFIX kg: <{KG}> PREFIX rdfs: <{RDFS}>"
+    # Without an order an engine stops at the limit, however many there are.
+    some = service.select(f"{prefixes} SELECT DISTINCT ?thing WHERE {{ {CHOICES[name]} }} LIMIT {MOST_CHOICES + 1}")
+    if len(some) > MOST_CHOICES:
+        return []
+    query = f"{prefixes} SELECT DISTINCT ?thing ?label WHERE {{ {CHOICES[name]} ?thing rdfs:label ?label }} ORDER BY ?label ?thing"
+    return [(str(id), shorten_text(str(label), 60)) for id, label in service.select(query)]
 
 
 def fields_of(service: Service, query: Query, given: Mapping[str, Any]) -> list[Field]:
