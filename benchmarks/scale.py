@@ -47,8 +47,8 @@ SOURCE_QUADS = 400
 LARGEST_OF_RDFLIB = 1_000_000
 """It takes 2 KB and 70 microseconds a quad: ten million were twenty gigabytes and eleven minutes, twice over with rdflib-endpoint."""
 
-BUILDS = LOADS = STARTS = CHANGES = 3
-"""How often a graph is built, loaded, served afresh and changed."""
+CHANGES = 3
+"""How often a source is changed."""
 
 SLOW_S = 5
 """What takes so long takes hardly longer for being cold, and counts at once."""
@@ -81,6 +81,11 @@ class Log:
     facts: dict[str, Any] = field(default_factory=dict)
     figures: dict[str, list[float]] = field(default_factory=dict)
     questions: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def times(self) -> int:
+        """How often a graph is built, loaded and served afresh: what takes minutes is done once."""
+        return 3 if self.quads <= LARGEST_OF_RDFLIB else 1
 
     def add(self, name: str, value: float) -> None:
         """Take a figure down, and print it."""
@@ -156,7 +161,7 @@ def build(log: Log, graph: Path, place: Path) -> Path:
     """Build a graph from nothing, and again after each of some changes of one source; return the snapshot."""
     edited, snapshot = place / "edited", place / "snapshot"
     shutil.copytree(graph, edited)
-    for _ in range(BUILDS if log.quads <= LARGEST_OF_RDFLIB else 1):
+    for _ in range(log.times):
         shutil.rmtree(snapshot, ignore_errors=True)
         seconds, peak = kg("build", "--graph", edited, "--out", snapshot)
         log.add("build full s", seconds)
@@ -210,14 +215,14 @@ class Side:
 
 def load_own(log: Log, snapshot: Path, quads: Path) -> tuple[Worker, Worker]:
     """Load ours and Oxigraph alone in turn, each in fresh processes; return the last two."""
-    for at in range(LOADS):
+    for at in range(log.times):
         pair = Worker("kg", snapshot), Worker("pyoxigraph", quads)
         for worker in pair:
             log.add(f"load {worker.kind} s", worker.loaded["load_s"])
             log.add(f"load {worker.kind} bytes", worker.loaded["peak_bytes"])
         log.add("check kg s", pair[0].loaded["check_s"])
         for worker in pair:
-            if at < LOADS - 1:
+            if at < log.times - 1:
                 worker.close()
     return pair
 
@@ -311,7 +316,7 @@ def ask_pages(log: Log, where: str, asker: Worker | Client, plan: Plan, bound_s:
 
 def measure_pages(log: Log, settings: Settings, snapshot: Path, plan: Plan) -> None:
     """Ask for pages, in the process and over HTTP, each from some fresh starts."""
-    for _ in range(STARTS):
+    for _ in range(log.times):
         with closing(Worker("app", snapshot)) as worker:
             log.add("open app s", worker.loaded["load_s"])
             ask_pages(log, "in process", worker, plan, settings.bound_s)
@@ -332,14 +337,14 @@ def measure_load(log: Log, settings: Settings, sides: Sequence[Side], snapshot: 
             for side in sides
             if isinstance(side.engine, Server)
         ]
-        for name, loads in rates(asked, settings.seconds, STARTS).items():
+        for name, loads in rates(asked, settings.seconds, log.times).items():
             _add_loads(log, f"links of a thing, {name}", loads)
         own = {
             "entity page": [f"/entities/{thing.replace(':', '/')}" for thing in plan.things],
             "two hops": [f"/subgraph?seed={thing}&depth=2" for thing in plan.things],
         }
         for name, paths in own.items():
-            _add_loads(log, f"{name}, kg", rates([("kg", port, paths)], settings.seconds, STARTS)["kg"])
+            _add_loads(log, f"{name}, kg", rates([("kg", port, paths)], settings.seconds, log.times)["kg"])
 
 
 def _add_loads(log: Log, name: str, loads: Sequence[Load]) -> None:

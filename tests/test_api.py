@@ -21,7 +21,7 @@ import kg
 from kg.api import Limits, create_app, models
 from kg.api.lists import ALIASES, prepare_lists
 from kg.api.negotiation import choose
-from kg.api.service import Service
+from kg.api.service import Packed, Service
 from kg.elements import Filters
 from kg.exports import to_json
 from kg.network import neighbours, read_network, subgraph
@@ -170,6 +170,17 @@ def test_a_subgraph_is_that_of_the_command_line(client: TestClient, query: str, 
     assert {edge["key"]: edge for edge in found.json()["edges"]} == {edge["key"]: edge for edge in wanted["edges"]}
     graph = nx.node_link_graph(found.json(), edges="edges")
     assert (graph.number_of_nodes(), graph.number_of_edges()) == (len(expected.nodes), len(expected.edges))
+
+
+def test_a_source_is_found_where_it_stands_when_the_rows_are_asked_for_again(app: FastAPI, monkeypatch: pytest.MonkeyPatch) -> None:
+    service: Service = app.state.host.current
+    rows = service.rows("sources", {})
+    last = next(reversed(list(rows)))["source"]
+    assert service.place_of(str(last)) == rows.total - 1
+    fewer = Packed.of(rows.columns, iter(rows.page(1, rows.total).rows))
+    monkeypatch.setattr(service, "rows", lambda *_: fewer)
+    assert service.place_of(str(last)) == rows.total - 2
+    assert service.place_of("source:gone") is None
 
 
 def test_a_subgraph_that_was_cut_says_so(client: TestClient) -> None:

@@ -516,6 +516,10 @@ def test_ways_that_a_server_refuses_to_fetch_are_a_link(explore: Open) -> None:
     opened.page.click(f'[data-key="thing {MATT}"]')
     opened.says("30,000 statements name it.")
     expect(opened.page.locator("#out button")).to_have_count(0)
+    asked = len([url for url in opened.requests if "neighbours" in url])
+    opened.page.click(f'[data-key="drop {WAVE}"]')
+    opened.has(1)
+    assert len([url for url in opened.requests if "neighbours" in url]) == asked, "asking again would not help"
     opened.page.click("#out a")
     opened.page.wait_for_url(f"**/queries/links?entity={MATT}")
     opened.errors.clear()

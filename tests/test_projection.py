@@ -86,6 +86,19 @@ def test_a_figure_that_is_no_finite_number_is_text(graph: kg.Graph, own: Callabl
     assert '"share": "nan"' in to_json(network)
 
 
+def test_a_whole_number_that_readers_of_json_round_is_text(graph: kg.Graph, own: Callable[[str], Path]) -> None:
+    path = own("SELECT ?start ?end ?relation (12345678901234567 AS ?share) (7 AS ?few) { ?start ?relation ?end ; kg:maker ?end }")
+    [edge, *_] = read_network(graph, projection=path).edges
+    assert (edge.attributes["share"], edge.attributes["few"]) == ("12345678901234567", 7)
+
+
+def test_a_fact_that_is_an_empty_text_is_none(graph: kg.Graph, own: Callable[[str], Path]) -> None:
+    path = own("SELECT ?start ?end ?relation ?fact { ?start ?relation ?end ; kg:maker ?end { BIND('' AS ?fact) } UNION {} }")
+    edges = read_network(graph, projection=path).edges
+    assert {edge.fact for edge in edges} == {None}
+    assert len({edge.number for edge in edges}) == len(edges)
+
+
 def test_a_thing_of_another_host_is_a_resource(graph: kg.Graph, own: Callable[[str], Path]) -> None:
     text = "SELECT ?start ?end ?relation { ?start kg:wikidata ?end BIND(kg:wikidata AS ?relation) }"
     nodes = read_network(graph, projection=own(text)).nodes

@@ -1,6 +1,7 @@
 import csv
 import io
 import json
+import re
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -13,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kg.errors import DataError, ParseError, QueryError
-from kg.store import Embedded, Rows, Triples, dataset_of, parse_file, refuse_service, to_data, to_rdflib
+from kg.store import Embedded, Rows, Triples, check_query, dataset_of, parse_file, refuse_service, to_data, to_rdflib
 
 HOST = "<http://127.0.0.1:9/>"
 CALL = f"SERVICE {HOST} {{ ?s ?p ?o }}"
@@ -38,6 +39,7 @@ CALLS = {
     "against-silent": f"SELECT * {{ SERVICESILENT{HOST} {{ ?s ?p ?o }} }}",
     "against-a-boolean": f"SELECT * {{ ?a ?b true{CALL} }}",
     "against-a-number": f"SELECT * {{ ?a ?b 1e5{CALL} }}",
+    "after-a-comparison": f"SELECT * {{ FILTER(1 < 2){CALL} }}",
     "in-a-sub-query": f"SELECT * {{ {{ SELECT * {{ OPTIONAL {{ {CALL} }} }} }} }}",
     "in-exists": f"ASK {{ ?a ?b ?c FILTER EXISTS {{ {CALL} }} }}",
     "in-construct": f"CONSTRUCT {{ ?s ?p ?o }} WHERE {{ {CALL} }}",
@@ -65,6 +67,22 @@ WORDS = {
 def test_a_query_that_calls_a_service_is_refused_before_it_runs(query: str) -> None:
     with pytest.raises(QueryError, match="calls SERVICE at line"):
         refuse_service(query)
+
+
+HIDDEN = {
+    "in-what-could-be-an-iri": f"SELECT*{{FILTER(1<2)SERVICE#>\n{HOST}{{?s ?p ?o}}}}",
+    "in-what-could-be-an-iri-after-at-most": f"SELECT*{{FILTER(1<=2)SERVICE#>\n{HOST}{{?s ?p ?o}}}}",
+    "in-what-could-be-a-string": f"SELECT * {{ FILTER(1<2#>'''\n) {CALL} FILTER('''x'''='x') }}",
+    "in-what-could-be-a-short-string": f"SELECT * {{ FILTER(1<'x>') {CALL} FILTER('y'='y') }}",
+}
+
+
+@pytest.mark.parametrize("query", HIDDEN.values(), ids=HIDDEN)
+def test_a_service_that_is_hidden_by_a_comparison_is_refused_before_it_runs(query: str) -> None:
+    with pytest.raises(QueryError, match="an IRI that could be a comparison"):
+        refuse_service(query)
+    with pytest.raises(QueryError, match="an IRI that could be a comparison"):
+        check_query(query)
 
 
 @pytest.mark.parametrize("query", WORDS.values(), ids=WORDS)
@@ -187,11 +205,31 @@ def test_what_a_query_names_with_from_is_found_as_the_engine_finds_it(query: str
         ("PREFIX :<urn:>SELECT*FROM:g{?s ?p ?o}", "FROM:g"),
         ("SELECT*FROMNAMED<urn:g>{GRAPH ?x{?s ?p ?o}}", "FROMNAMED"),
         ("PREFIX :<urn:>SELECT*FROM NAMED:g{GRAPH ?x{?s ?p ?o}}", "NAMED:g"),
+        ("PREFIX b:<urn:>SELECT*FROMb:g{?s ?p ?o}", "FROMb:g"),
     ],
 )
 def test_a_graph_that_is_named_without_a_blank_is_not_passed_over(query: str, word: str) -> None:
     with pytest.raises(QueryError, match=f"{word}.*Put a blank before and after FROM"):
         Embedded.from_quads(()).query(query)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "SELECT((1<2)AS?x)FROM#>\n<urn:g>{?s ?p ?o}",
+        "SELECT((1<'x>')AS?x)FROM <urn:g>{?s ?p ?o FILTER('y'='y')}",
+        "SELECT((1<2#>'''\n)AS?x)FROM <urn:g>{?s ?p ?o FILTER('''y'''='y')}",
+    ],
+)
+def test_a_graph_that_is_hidden_by_a_comparison_is_not_passed_over(query: str) -> None:
+    with pytest.raises(QueryError, match="an IRI that could be a comparison"):
+        Embedded.from_quads(()).query(query)
+
+
+@pytest.mark.parametrize("clause", ["FROM<urn:g#a>", "FROM NAMED<urn:g#a>", "FROM#c\n<urn:g>", "FROM <http://x/o'brien(1)#a>"])
+def test_a_server_is_asked_of_the_graphs_that_a_query_names(clause: str) -> None:
+    assert check_query(f"SELECT*{clause}{{?s ?p ?o}}") == (f"SELECT*{clause}{{?s ?p ?o}}", False)
+    assert [iri for _, iri in dataset_of(f"SELECT*{clause}{{?s ?p ?o}}")] == [re.findall("<(.*)>", clause)[0]]
 
 
 def test_a_query_does_not_read_a_file(tmp_path: Path) -> None:

@@ -203,7 +203,7 @@ def to_plain(value: Value) -> Plain:
     """Return a value as what every format for networks can hold.
 
     A decimal becomes a whole number or a binary one if that changes nothing, otherwise it is text, and so is what is no
-    finite number.
+    finite number, or a whole one that not every reader of JSON keeps.
 
     Example:
         >>> to_plain(Decimal("5000000.0")), to_plain(Decimal("0.1")), to_plain(date(2021, 3, 18))
@@ -214,6 +214,8 @@ def to_plain(value: Value) -> Plain:
             return int(value) if abs(value) < 2**53 else f"{value:f}"
         return float(value) if Decimal(repr(float(value))) == value else f"{value:f}"
     if isinstance(value, float) and not isfinite(value):
+        return str(value)
+    if isinstance(value, int) and abs(value) >= 2**53:
         return str(value)
     return value.isoformat() if isinstance(value, date) else "" if value is None else value
 

@@ -297,6 +297,11 @@ class Nearby(Table):
             self._join(self.ids_of(wanted).values())
             return super().edges_json(wanted, filters)
 
+    def most_connected(self, numbers: Iterable[int], limit: int) -> set[int]:
+        """Return those of some nodes that have the most edges."""
+        with self._lock:
+            return super().most_connected(numbers, limit)
+
     def edges_between(self, first: int, second: int, filters: Filters = OPEN) -> tuple[Edge, ...]:
         """Return the edges between two nodes, in either direction."""
         with self._lock:

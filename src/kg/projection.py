@@ -168,7 +168,7 @@ def _edge_row(projection: Projection, row: dict[str, Any]) -> EdgeRow:
 
 
 def _name(value: Value) -> str | None:
-    return None if value is None else str(value)
+    return None if value is None or value == "" else str(value)
 
 
 def node_rows(store: Store, projection: Projection, ends: set[str]) -> Iterator[NodeRow]:

@@ -10,6 +10,7 @@ import io
 import json
 import re
 from abc import ABC, abstractmethod
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -517,14 +518,7 @@ class Embedded(Store):
         _refuse_monsters(query)
         refuse_service(query)
         dataset = self._dataset(query, default_graphs, named_graphs)
-        try:
-            return self._evaluate(query, dataset)
-        except SyntaxError as exc:
-            # The prefixes of this graph need not be declared; a second try has them.
-            try:
-                return self._evaluate(prologue() + query, dataset)
-            except SyntaxError:
-                raise QueryError(_syntax_message(query, str(exc))) from exc
+        return _with_prologue(query, lambda text: _evaluated(self.engine, text, dataset))[1]
 
     def _dataset(self, query: str, default_graphs: Sequence[str], named_graphs: Sequence[str]) -> Mapping[str, Any]:
         """Return which graphs are asked: those of the call, else those that the query names, else all.
@@ -548,9 +542,26 @@ class Embedded(Store):
         except ValueError as exc:
             raise QueryError(f"The query reads FROM {iri[:200]!r}, which is no IRI.") from exc
 
-    def _evaluate(self, query: str, dataset: Mapping[str, Any]) -> Answer:
-        with engine_errors():
-            return self.engine.query(query, **dataset)
+
+def _with_prologue(query: str, ask: Callable[[str], Answer]) -> tuple[str, Answer]:
+    """Return a query as it can be answered, and its answer: the prefixes of this graph need not be declared.
+
+    Raises:
+        QueryError: The text is no query.
+    """
+    try:
+        return query, ask(query)
+    except SyntaxError as exc:
+        text = prologue() + query
+        try:
+            return text, ask(text)
+        except SyntaxError:
+            raise QueryError(_syntax_message(query, str(exc))) from exc
+
+
+def _evaluated(engine: ox.Store, query: str, dataset: Mapping[str, Any]) -> Answer:
+    with engine_errors():
+        return engine.query(query, **dataset)
 
 
 def write_answer(answer: Answer, question: Question, *, max_rows: int, max_bytes: int) -> tuple[str, bytes]:
@@ -595,17 +606,12 @@ def check_query(query: str) -> tuple[str, bool]:
         >>> check_query("ASK { ?x a <https://example.org/c> }")
         ('ASK { ?x a <https://example.org/c> }', False)
     """
-    bare = _FROM.sub(" ", query) if any(dataset_of(query)) else query
-    nothing = Embedded.from_quads(())
-    is_triples = isinstance(nothing.run(bare), ox.QueryTriples)
-    try:
-        nothing.engine.query(bare)
-    except SyntaxError:
-        return prologue() + query, is_triples
-    return query, is_triples
-
-
-_FROM = re.compile(r"\bFROM\s+(?:NAMED\s+)?(?:<[^>]*>|[\w.-]*:[\w.%-]*)", re.IGNORECASE)
+    _refuse_monsters(query)
+    refuse_service(query)
+    deque(dataset_of(query), maxlen=0)
+    nothing = ox.Store()
+    text, answer = _with_prologue(query, lambda text: _evaluated(nothing, text, {}))
+    return text, isinstance(answer, ox.QueryTriples)
 
 
 def read_answer(body: bytes, *, is_triples: bool) -> Answer:
@@ -744,6 +750,7 @@ _TOKENS = re.compile(
       )|(?P<word>[A-Za-z_]\w*)|(?P<open>\{{)""",
     re.VERBOSE | re.DOTALL,
 )
+_UNSURE = re.compile(r"<(?![A-Za-z][A-Za-z0-9+.-]*://)[^>]*['#)]")
 _BASE = re.compile(r"BASE\s+<([^>]*)>", re.IGNORECASE)
 _DECLARED = re.compile(r"PREFIX\s+([\w.-]*):\s*<([^>]*)>", re.IGNORECASE)
 
@@ -753,17 +760,17 @@ def refuse_service(query: str) -> None:
 
     Strings, comments, IRIs, variables and prefixed names are skipped, so the word itself is free in all of those. The
     engine needs no white space around a keyword, so a word that holds it is refused, and so is a prefix that holds it
-    before a brace. An IRI with an apostrophe can also be read as a comparison with a string; next to the word it is refused.
+    before a brace.
 
     Raises:
-        QueryError: The query holds the keyword SERVICE.
+        QueryError: The query holds the keyword SERVICE, or what could hide it.
 
     Sources:
         SPARQL 1.1 grammar, section 19.8: https://www.w3.org/TR/sparql11-query/#sparqlGrammar
     """
     if "service" not in query.lower():
         return
-    tokens = [match for match in _TOKENS.finditer(query) if not match[0].startswith("#")]
+    tokens = _tokens(query)
     for before, token, after in zip([None, *tokens], tokens, [*tokens[1:], None], strict=False):
         word, prefix = (token["word"] or "").upper(), (token["prefix"] or "").upper()
         is_graph_name = before is not None and (before["word"] or "").upper() == "GRAPH"
@@ -771,8 +778,23 @@ def refuse_service(query: str) -> None:
         if "SERVICE" in word or is_called:
             line = query.count("\n", 0, token.start()) + 1
             raise QueryError(f"The query calls SERVICE at line {line}, which would reach for other hosts. Take it out.")
-        if token[0].startswith("<") and "'" in token[0]:
-            raise QueryError(f"The query has the word service and the IRI {token[0]}; write the apostrophe of the IRI as %27.")
+
+
+def _tokens(query: str) -> list[re.Match[str]]:
+    """Return the tokens of a query but for comments.
+
+    What stands between < and > may be an IRI, or the engine may read a comparison there. It cannot where a scheme and two
+    slashes follow, or where a keyword wants an IRI; and a comparison hides nothing from us unless it closes a bracket, or
+    begins a string or a comment.
+
+    Raises:
+        QueryError: A part of the text can be read in two ways.
+    """
+    tokens = [match for match in _TOKENS.finditer(query) if not match[0].startswith("#")]
+    for before, token in zip([None, *tokens], tokens, strict=False):
+        if _UNSURE.match(token[0]) and (before is None or (before["word"] or "").upper() not in ("FROM", "NAMED", "GRAPH", "BASE")):
+            raise QueryError(f"The query has {token[0]}, an IRI that could be a comparison. Declare a prefix, or put a blank after <.")
+    return tokens
 
 
 _NAMING = re.compile(r"(FROM|NAMED)$")
@@ -797,10 +819,9 @@ def dataset_of(query: str) -> Iterator[tuple[str, str]]:
     bare = _TOKENS.sub(lambda match: " " if match[0][0] in "#\"'" else match[0], query)
     prefixes = PREFIXES | dict(_DECLARED.findall(bare))
     base = _BASE.findall(bare)[-1:] or [""]
-    tokens = [match for match in _TOKENS.finditer(query) if not match[0].startswith("#")]
-    for token, following in pairwise(tokens):
+    for token, following in pairwise(_tokens(query)):
         word, prefix = (token["word"] or "").upper(), token["prefix"] or ""
-        if (word not in ("FROM", "NAMED") and _NAMING.search(word)) or (prefix not in prefixes and _NAMING.search(prefix.upper())):
+        if (word not in ("FROM", "NAMED") and _NAMING.search(word)) or (prefix not in prefixes and re.search("FROM|NAMED", prefix.upper())):
             raise QueryError(f"The query has {token[0]!r}. Put a blank before and after FROM and NAMED.")
         if (word == "FROM" and (following["word"] or "").upper() != "NAMED") or (word == "NAMED" and following["skip"]):
             text = following[0]

@@ -15,7 +15,7 @@ from itertools import islice
 from math import log, sqrt
 from pathlib import Path
 from queue import LifoQueue
-from typing import Any
+from typing import Any, TypeAlias
 
 import orjson
 
@@ -58,6 +58,10 @@ POSTINGS = 5_000
 
 SHORT = 6
 """A text of so few letters may share no group of three with the name that was meant, so all short names are ranked too."""
+
+
+Near: TypeAlias = "tuple[array[int], array[int], array[int]]"
+"""Numbers of the nodes before and after a node, and of the edges to the latter."""
 
 
 @lru_cache(maxsize=10_000)
@@ -107,7 +111,7 @@ class Table:
         self._idle: LifoQueue[sqlite3.Connection] = LifoQueue()
         for connection in connections:
             self._idle.put(connection)
-        self._near = lru_cache(maxsize=NEAR)(self._read_near)
+        self._nears: dict[int, Near] = {}
         self._records: dict[int, bytes] = {}
 
     @classmethod
@@ -225,16 +229,21 @@ class Table:
         (found,) = self._select(query, near, *values, near, *values)[0]
         return self.keep(set(orjson.loads(found)), filters)
 
-    def _read_near(self, number: int) -> tuple[array[int], array[int], array[int]]:
+    def _near(self, number: int) -> Near:
         """Return where the edges of a node come from, and where they lead, in order, with the places of these."""
+        if found := self._nears.get(number):
+            return found
         out = self._select("SELECT end, at FROM edge WHERE start = ? ORDER BY end", number)
         back = self._select("SELECT start FROM edge WHERE end = ?", number)
-        return array("I", [row[0] for row in back]), array("I", [row[0] for row in out]), array("I", [row[1] for row in out])
+        found = array("I", [row[0] for row in back]), array("I", [row[0] for row in out]), array("I", [row[1] for row in out])
+        if len(self._nears) >= NEAR:
+            self._nears = {}
+        self._nears[number] = found
+        return found
 
     def _forget(self) -> None:
         """Let go of what is kept of the edges, since there are others now."""
-        self._near.cache_clear()
-        self._records = {}
+        self._nears, self._records = {}, {}
         self.__dict__.pop("_top", None)
 
     def pairs(self, starts: Iterable[int], ends: Iterable[int], filters: Filters) -> set[tuple[int, int]]:
@@ -326,7 +335,10 @@ class Table:
         return f"[{self._select(query, json.dumps(list(numbers)))[0][0] or ''}]".encode()
 
     def edges_json(self, numbers: Iterable[int], filters: Filters = OPEN) -> bytes:
-        """Return the edges among some nodes as records in JSON, as `exports.to_json` has them, in the order of their ends."""
+        """Return the edges among some nodes as records in JSON, as `exports.to_json` has them, in the order of their ends.
+
+        A projection of one's own may have names with `!` or a blank, which stand before the name without.
+        """
         return b"[%b]" % b",".join(sorted(self._records_at(self._places(numbers, filters))))
 
     def _records_at(self, places: Sequence[int]) -> list[bytes]:
@@ -394,7 +406,9 @@ class Table:
             reads = (ids[start], ids[end], *relations[relation])
             days = (_to_date(known_by), _to_date(ended_by))
             edges.append(Edge(number, *reads, id, ids.get(source), inferred == 1, *days, proof, attributes))
-        return tuple(edges if is_ordered else sorted(edges, key=lambda edge: (*edge[1:4], not edge.fact, edge.fact, str(edge.number))))
+        if not is_ordered:
+            edges.sort(key=lambda edge: (*edge[1:4], not edge.fact, edge.fact or "", str(edge.number)))
+        return tuple(edges)
 
     def _read_sources(self) -> dict[int | None, str]:
         return dict(self._select("SELECT number, id FROM thing WHERE number IN (SELECT source FROM edge)"))

@@ -268,8 +268,11 @@ def write_passages(connection: sqlite3.Connection, store: Store, only: Collectio
 
 
 _RECORDS = """
+CREATE TEMP TABLE due (at INTEGER PRIMARY KEY);
+INSERT INTO temp.due
+    SELECT at FROM edge WHERE fact IN (SELECT number FROM temp.ready) OR NOT EXISTS (SELECT 1 FROM record WHERE record.at = edge.at);
 INSERT OR REPLACE INTO record
-    SELECT at, CAST(format(
+    SELECT due.at, CAST(format(
         '{"source":%s,"target":%s,"relation":%s%s,"key":"%d","label":%s,"inverse_label":%s,"inferred":%s%s%s}',
         json_quote(one.id), json_quote(other.id), json_quote(named.id),
         iif(proof.id IS NULL, '', ',"fact":' || json_quote(proof.id)), found.number,
@@ -278,15 +281,17 @@ INSERT OR REPLACE INTO record
         ifnull(',' || nullif(iif(
             found.attributes IS NULL, told, trim(json_patch('{' || ifnull(told, '') || '}', found.attributes), '{}')), ''), '')
     ) AS BLOB)
-    FROM edge AS found
+    FROM temp.due
+    CROSS JOIN edge AS found ON found.at = due.at
     CROSS JOIN relation AS named ON named.number = found.relation
     CROSS JOIN thing AS one ON one.number = found.start
     CROSS JOIN thing AS other ON other.number = found.end
     LEFT JOIN temp.ready ON ready.number = found.fact
     LEFT JOIN thing AS proof ON proof.number = found.fact
     LEFT JOIN thing AS origin ON origin.number = found.source
-    WHERE ready.number NOT NULL OR found.at NOT IN (SELECT at FROM record)
-    ORDER BY at
+    ORDER BY due.at;
+DROP TABLE temp.ready;
+DROP TABLE temp.due;
 """
 """CROSS JOIN keeps the order: the edges first, and for each the rows that it names."""
 
@@ -307,8 +312,8 @@ def write_records(connection: sqlite3.Connection, only: str = "1") -> None:
         rows = connection.execute(query, (json.dumps(list(days)),)).fetchall()
         ready = ((number, _to_ready(addresses, *days[number], told, proof)) for number, told, proof in rows)
         connection.executemany("INSERT INTO temp.ready VALUES (?, ?)", ready)
-    connection.execute(_RECORDS)
-    connection.execute("DROP TABLE temp.ready")
+    for statement in _RECORDS.split(";\n"):
+        connection.execute(statement)
 
 
 def _to_ready(addresses: Mapping[str, str], known_by: int | None, ended_by: int | None, told: str | None, proof: str | None) -> str:

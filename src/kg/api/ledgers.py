@@ -10,7 +10,7 @@ from kg.api.service import Service
 from kg.api.views import bound_of, concluded_of, disputes_of, inferred_of, plain, proofs_of, search_of, things_in, told_of
 from kg.queries import Query
 from kg.store import Value
-from kg.vocab import KG, RDFS
+from kg.vocab import KG, RDFS, expand
 
 CHOICES = {
     "maker": "?fact a kg:Pledge ; kg:maker ?thing .",
@@ -37,7 +37,8 @@ def choices_of(service: Service, name: str) -> list[tuple[str, str]]:
     some = service.select(f"{prefixes} SELECT DISTINCT ?thing WHERE {{ {CHOICES[name]} }} LIMIT {MOST_CHOICES + 1}")
     if len(some) > MOST_CHOICES:
         return []
-    query = f"{prefixes} SELECT DISTINCT ?thing ?label WHERE {{ {CHOICES[name]} ?thing rdfs:label ?label }} ORDER BY ?label ?thing"
+    things = " ".join(f"<{expand(str(id))}>" for (id,) in sorted(some))
+    query = f"{prefixes} SELECT ?thing ?label WHERE {{ VALUES ?thing {{ {things} }} ?thing rdfs:label ?label }} ORDER BY ?label ?thing"
     return [(str(id), shorten_text(str(label), 60)) for id, label in service.select(query)]
 
 

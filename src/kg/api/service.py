@@ -151,6 +151,7 @@ class Service:
         self.renew_pool()
         self.answers: Cache[Stored] = Cache(CACHED_BYTES, lambda stored: len(stored.body) + 1000)
         self._room = BoundedSemaphore(AT_ONCE)
+        self._places: tuple[Packed | None, dict[str, int]] = (None, {})
         self._rows: Cache[Packed] = Cache(KEPT_BYTES, lambda rows: sum(map(len, rows.parts)) + 1000)
 
     def renew_pool(self) -> None:
@@ -172,10 +173,13 @@ class Service:
         """What an answer depends on besides its address and its format: snapshot, version and the options of the server."""
         return f"{self.digest} {release()} {self.limits} {sorted(self.texts)} {self.contact}"
 
-    @cached_property
-    def source_places(self) -> Mapping[str, int]:
-        """Where each source stands among the rows of the question `sources`."""
-        return {str(row["source"]): at for at, row in enumerate(self.rows("sources", {}))}
+    def place_of(self, source: str) -> int | None:
+        """Return where a source stands among the rows of the question `sources`, or None if it does not."""
+        rows = self.rows("sources", {})
+        # What has been pushed to a server meanwhile may be among rows that were asked for again.
+        if self._places[0] is not rows:
+            self._places = (rows, {str(row["source"]): at for at, row in enumerate(rows)})
+        return self._places[1].get(source)
 
     @property
     def licence(self) -> str | None:

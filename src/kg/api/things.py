@@ -301,7 +301,7 @@ def get_source(request: Request, slug: Slug) -> Response:
     """Tell what a source is, which of it is no article, and how many facts it tells."""
     service, id = service_of(request), f"source:{slug}"
     service.graph.require(id, "Source")
-    if (at := service.source_places.get(id)) is None:
+    if (at := service.place_of(id)) is None:
         raise NotFoundError(f"Of the source {id!r} nothing is told but its name; {entity_path(id)} has what there is.")
     [row] = service.rows("sources", {}).page(at, 1).to_dicts()
     format = format_of(request, LIST_FORMATS)
@@ -333,7 +333,7 @@ def _source_page(request: Request, id: str, row: Mapping[str, Any], furniture: M
     told: dict[str, Any] = {
         "id": id,
         "row": row,
-        "at": service.source_places[id],
+        "at": service.place_of(id),
         "origin": next((str(row[0]) for row in service.select(f"SELECT ?o WHERE {{ <{to_iri(id)}> <{KG}origin> ?o }} ORDER BY ?o")), None),
         "passages": passages,
         "cited_rows": proof.total,

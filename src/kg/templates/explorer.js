@@ -75,6 +75,7 @@ async function read(list) {
 async function waysOf(id) {
   if (!known.ways.has(id)) {
     const found = await ask(`${entityPath(id)}/neighbours.json?limit=1`);
+    if (found === false) known.ways.set(id, false);
     if (!found) return found;
     known.ways.set(id, found.ways);
   }
@@ -498,8 +499,8 @@ function drawPanel() {
   if (!known.ways.has(id)) waysOf(id).then(ways => { if (chosen === id) drawWays(id, ways); });
 }
 function drawWays(id, ways) {
-  if (!ways && ways !== false) return $("out").replaceChildren(make("li", { className: "soft" }, ways === null ? make("button", { type: "button", "data-key": "again", onclick: () => act(() => draw()) }, "Could not be read. Try again") : "…"));
   if (ways === false) return $("out").replaceChildren(make("li", {}, make("a", { href: `${root}/queries/links?entity=${encoded(id)}`, "data-key": "links" }, "Its ties as a list")));
+  if (!ways) return $("out").replaceChildren(make("li", { className: "soft" }, ways === null ? make("button", { type: "button", "data-key": "again", onclick: () => act(() => draw()) }, "Could not be read. Try again") : "…"));
   if (!ways.length) return $("out").replaceChildren(make("li", { className: "soft" }, "It has no ties."));
   $("out").replaceChildren(...ways.map(way => {
     const here = reached(id, { ...way, label: straight(way.label) }), isAll = here >= way.nodes;
