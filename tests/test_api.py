@@ -18,7 +18,7 @@ from pydantic import TypeAdapter
 from starlette.testclient import TestClient
 
 import kg
-from kg.api import Limits, create_app, models
+from kg.api import Limits, create_app, ledgers, models
 from kg.api.lists import ALIASES, prepare_lists
 from kg.api.negotiation import choose
 from kg.api.service import Packed, Service
@@ -181,6 +181,22 @@ def test_a_source_is_found_where_it_stands_when_the_rows_are_asked_for_again(app
     monkeypatch.setattr(service, "rows", lambda *_: fewer)
     assert service.place_of(str(last)) == rows.total - 2
     assert service.place_of("source:gone") is None
+
+
+def test_a_filter_offers_all_its_things_by_their_labels_or_none_of_too_many(app: FastAPI, monkeypatch: pytest.MonkeyPatch) -> None:
+    service: Service = app.state.host.current
+    for name in ("maker", "theme", "programme"):
+        labels = service.graph.labels(id for id, _ in ledgers.choices_of(service, name))
+        things = [id for id, label in sorted(labels.items(), key=lambda pair: (pair[1], pair[0]))]
+        assert [id for id, _ in ledgers.choices_of(service, name)] == things
+        assert all(service.rows("pledges", {name: id}).total for id in things), "each of them finds something"
+        monkeypatch.setattr(ledgers, "MOST_CHOICES", len(things))
+        assert len(ledgers.choices_of(service, name)) == len(things)
+        monkeypatch.setattr(ledgers, "MOST_CHOICES", len(things) - 1)
+        assert ledgers.choices_of(service, name) == []
+        monkeypatch.undo()
+    monkeypatch.setitem(ledgers.CHOICES, "maker", "?fact a kg:Pledge ; kg:maker ?thing , kg:Nobody .")
+    assert ledgers.choices_of(service, "maker") == []
 
 
 def test_a_subgraph_that_was_cut_says_so(client: TestClient) -> None:

@@ -196,7 +196,7 @@ def test_the_table_writes_what_the_objects_do_in_any_graph(graph: kg.Graph) -> N
         assert json.loads(reach_to_json(reach(graph, [seed], depth=2))) == json.loads(to_json(subgraph(graph, [seed], depth=2)))
 
 
-@pytest.mark.parametrize("kept", [{"FEW": 0}, {"RECORDS": 0}, {"RECORDS": 30}, {"TOP": 0}, {"TOP": 9}], ids=str)
+@pytest.mark.parametrize("kept", [{"FEW": 0}, {"LONG": 0}, {"NEAR": 2}, {"RECORDS": 0}, {"RECORDS": 30}, {"TOP": 0}, {"TOP": 9}], ids=str)
 def test_what_a_table_keeps_changes_no_answer(kept: dict[str, int], monkeypatch: pytest.MonkeyPatch) -> None:
     seeds = kg.open().table().ids()[::40]
 

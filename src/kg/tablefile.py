@@ -310,13 +310,13 @@ def write_records(connection: sqlite3.Connection, only: str = "1") -> None:
         days = {fact: (known_by, ended_by) for fact, known_by, ended_by in some}
         query = "SELECT number, attributes, passages FROM thing WHERE number IN (SELECT value FROM json_each(?))"
         rows = connection.execute(query, (json.dumps(list(days)),)).fetchall()
-        ready = ((number, _to_ready(addresses, *days[number], told, proof)) for number, told, proof in rows)
-        connection.executemany("INSERT INTO temp.ready VALUES (?, ?)", ready)
+        ready = ((number, _tell_fact(addresses, *days[number], told, proof)) for number, told, proof in rows)
+        connection.executemany("INSERT OR REPLACE INTO temp.ready VALUES (?, ?)", ready)
     for statement in _RECORDS.split(";\n"):
         connection.execute(statement)
 
 
-def _to_ready(addresses: Mapping[str, str], known_by: int | None, ended_by: int | None, told: str | None, proof: str | None) -> str:
+def _tell_fact(addresses: Mapping[str, str], known_by: int | None, ended_by: int | None, told: str | None, proof: str | None) -> str:
     """Return what every edge of a fact tells, as it stands inside a record in JSON."""
     passages = tuple(Passage._make([*row, addresses.get(row[1])]) for row in json.loads(proof or "[]"))
     days = {"known_by": known_by, "ended_by": ended_by}

@@ -35,7 +35,7 @@ def choices_of(service: Service, name: str) -> list[tuple[str, str]]:
     prefixes = f"PREFIX kg: <{KG}> PREFIX rdfs: <{RDFS}>"
     # Without an order an engine stops at the limit, however many there are.
     some = service.select(f"{prefixes} SELECT DISTINCT ?thing WHERE {{ {CHOICES[name]} }} LIMIT {MOST_CHOICES + 1}")
-    if len(some) > MOST_CHOICES:
+    if not 0 < len(some) <= MOST_CHOICES:
         return []
     things = " ".join(f"<{expand(str(id))}>" for (id,) in sorted(some))
     query = f"{prefixes} SELECT ?thing ?label WHERE {{ VALUES ?thing {{ {things} }} ?thing rdfs:label ?label }} ORDER BY ?label ?thing"
