@@ -39,7 +39,7 @@ from kg.queries import get_query
 from kg.vocab import expand
 from questions import PAGES, Plan, Question, from_json
 from results import parse, render
-from servers import Load, free_port, kg_command, rates, serving
+from servers import Load, free_port, kg_command, peak_bytes, rates, serving
 
 SOURCE_QUADS = 400
 """A million quads are some 2,400 sources."""
@@ -319,11 +319,12 @@ def measure_pages(log: Log, settings: Settings, snapshot: Path, plan: Plan) -> N
     for _ in range(log.times):
         with closing(Worker("app", snapshot)) as worker:
             log.add("open app s", worker.loaded["load_s"])
-            ask_pages(log, "in process", worker, plan, settings.bound_s)
+            ask_pages(log, "in process", worker, plan, settings.bound_s * PATIENCE)
         port, started = free_port(), time.perf_counter()
-        with serving(kg_command(str(snapshot), port, "--workers", "1"), port, "/readyz", WAIT_S):
+        with serving(kg_command(str(snapshot), port, "--workers", "1"), port, "/readyz", WAIT_S) as pid:
             log.add("open serve s", time.perf_counter() - started)
-            ask_pages(log, "over HTTP", Client(port), plan, settings.bound_s)
+            ask_pages(log, "over HTTP", Client(port), plan, settings.bound_s * PATIENCE)
+            log.add("serve bytes", peak_bytes(pid))
 
 
 def measure_load(log: Log, settings: Settings, sides: Sequence[Side], snapshot: Path, plan: Plan) -> None:
