@@ -207,6 +207,9 @@ def test_a_call_leaves_out_what_it_does_not_need_and_follows_the_path_to_what_is
     first = query.bind({"programme": "<urn:p>", "kg:partOf* ?programme": "<urn:p> <urn:q>"})
     assert "VALUES ?concerned { <urn:p> <urn:q> }" in first
     assert "EXISTS { ?pledge kg:about|kg:beneficiary ?concerned . FILTER(?concerned IN (<urn:p>, <urn:q>)) }" in first
+    more = query.bind({"kg:partOf* ?programme": "<urn:q> <urn:r> <urn:s>", "maker": '"\x000\x00"', "programme": "<urn:p>"})
+    assert "VALUES ?concerned { <urn:q> <urn:r> <urn:s> }" in more
+    assert 'VALUES (?maker ?programme) { ("\x000\x00" <urn:p>) }' in more, "a term is no place for another"
     assert "kg:partOf* ?programme" in query.bind({"programme": "<urn:p>"}), "too many to name"
 
 

@@ -14,7 +14,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal, InvalidOperation
-from functools import cache, cached_property, lru_cache
+from functools import cache, cached_property, lru_cache, partial
+from itertools import islice
 from pathlib import Path
 from threading import Lock
 from typing import IO, TYPE_CHECKING
@@ -69,7 +70,7 @@ class Column:
     unit: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False)
 class Query:
     """A question of the catalogue; `table` names the columns that a person sees, `note` stands below them."""
 
@@ -85,23 +86,28 @@ class Query:
 
     def read(self, columns: Sequence[str], rows: Iterable[tuple[Value, ...]]) -> Iterator[tuple[Value, ...]]:
         """Yield the rows of an answer with truth values where the header says so; some servers write 1 for true."""
-        names = {column.name for column in self.columns if column.type == "boolean"}
-        truths = [at for at, name in enumerate(columns) if name in names]
-        for row in rows:
-            if any(type(row[at]) is int for at in truths):
-                yield tuple(bool(value) if at in truths and value is not None else value for at, value in enumerate(row))
-            else:
-                yield row
+        truths = [at for at, name in enumerate(columns) if name in self._truths]
+        return map(partial(_with_truths, truths), rows) if truths else iter(rows)
 
-    @property
+    @cached_property
+    def _truths(self) -> frozenset[str]:
+        return frozenset(column.name for column in self.columns if column.type == "boolean")
+
+    @cached_property
+    def by_name(self) -> Mapping[str, Param]:
+        """The parameters by their names."""
+        return {param.name: param for param in self.params}
+
+    @cached_property
     def paths(self) -> tuple[str, ...]:
         """The paths to a parameter, such as `kg:partOf* ?programme`."""
-        return _paths_in(self.text, tuple(param.name for param in self.params))
+        return tuple(sorted({match[0] for match in PATH.finditer(self.text) if match[1] in self.by_name}))
 
-    @property
+    @cached_property
     def asked_first(self) -> tuple[tuple[str, str, bool], ...]:
         """The hints that are asked before the query: name of the parameter, pattern, and whether without it there is no answer."""
-        return _asked_first_in(self.text)
+        found = {(match[3], match[4]): match[2] == "!?" for match in HINT_LINE.finditer(self.text) if match[2]}
+        return tuple((name, hint, is_needed) for (name, hint), is_needed in found.items())
 
     def is_empty(self, terms: Mapping[str, str]) -> bool:
         """Tell whether a hint without which there is no answer has come to nothing, so that there is nothing to ask."""
@@ -113,9 +119,12 @@ class Query:
         What only matters where a parameter is not given, or only where it is, is left out, so that an engine has less to
         plan; some servers fail on the whole.
         """
-        if not terms.keys() <= {param.name for param in self.params}:
-            return self._bind(terms)
-        return _MARK.sub(lambda match: terms[match[1]], _template(self, tuple(sorted(terms))))
+        given = [(name, terms[name].split() if name in self.paths else [terms[name]]) for name in terms]
+        pieces = _template(self, tuple([(name, len(values)) for name, values in given]))
+        if len(pieces) == 1:
+            return pieces[0]
+        flat = [value for _, values in given for value in values]
+        return "".join([flat[int(piece)] if at % 2 else piece for at, piece in enumerate(pieces)])
 
     def _bind(self, terms: Mapping[str, str]) -> str:
         given = [param.name for param in self.params if param.name in terms]
@@ -140,24 +149,29 @@ class Query:
         return f"{match[1]}FILTER({text})"
 
 
-_MARK = re.compile(r"\x00(\w+)\x00")
+_MARK = re.compile(r"\x00(\d+)\x00")
 
 
 @lru_cache(maxsize=500)
-def _template(query: Query, names: tuple[str, ...]) -> str:
-    """Return the query with a mark in the place of each term, since putting it together takes longer than many answers."""
-    return query._bind({name: f"\x00{name}\x00" for name in names})  # the other half of it
+def _template(query: Query, counts: tuple[tuple[str, int], ...]) -> list[str]:
+    """Return the query in pieces: its text, and between two pieces of it the place of a term.
+
+    Putting it together takes longer than many answers.
+
+    Args:
+        query: The query.
+        counts: The name of what is given, and of how many terms it is; only what leads along a path is several.
+    """
+    places = iter(range(sum(count for _, count in counts)))
+    marked = {name: " ".join(f"\x00{at}\x00" for at in islice(places, count)) for name, count in counts}
+    return _MARK.split(query._bind(marked))  # the other half of it
 
 
-@cache
-def _paths_in(text: str, names: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(sorted({match[0] for match in PATH.finditer(text) if match[1] in names}))
-
-
-@cache
-def _asked_first_in(text: str) -> tuple[tuple[str, str, bool], ...]:
-    found = {(match[3], match[4]): match[2] == "!?" for match in HINT_LINE.finditer(text) if match[2]}
-    return tuple((name, hint, is_needed) for (name, hint), is_needed in found.items())
+def _with_truths(at: Sequence[int], row: tuple[Value, ...]) -> tuple[Value, ...]:
+    """Return a row with truth values at some places, where a server has written 1 or 0."""
+    if not any(type(row[place]) is int for place in at):
+        return row
+    return tuple(bool(value) if place in at and value is not None else value for place, value in enumerate(row))
 
 
 @cache
@@ -331,7 +345,7 @@ class Graph:
         Raises:
             NotFoundError, CallError: As for `query`.
         """
-        known = {param.name: param for param in query.params}
+        known = query.by_name
         for name in params:
             if name not in known:
                 hint = suggest(name, known) or (f" It takes: {', '.join(known)}." if known else " It takes none.")
@@ -345,7 +359,7 @@ class Graph:
         step, _, name = path.partition(" ?")
         if name not in terms:
             return ""
-        found = self.store.terms(f"SELECT DISTINCT ?from WHERE {{ ?from {step} {terms[name]} }} LIMIT {MAX_LEADING + 1}")
+        found = self.store.terms(f"PREFIX kg: <{KG}> SELECT DISTINCT ?from WHERE {{ ?from {step} {terms[name]} }} LIMIT {MAX_LEADING + 1}")
         leading = sorted(str(row[0]) for row in found)
         return " ".join(leading) if len(leading) <= MAX_LEADING else ""
 
@@ -353,7 +367,7 @@ class Graph:
         """Return what a hint comes to, unless that is too much. An engine that has to guess how much it is would begin elsewhere."""
         variable = hint.partition("?")[2].partition(" ")[0]
         text = _hint(hint, name, terms)[1:-1]
-        found = sorted(str(row[0]) for row in self.store.terms(f"{prologue()}{text} LIMIT {MAX_LEADING + 1}"))
+        found = sorted(str(row[0]) for row in self.store.terms(f"{prologue(text)}{text} LIMIT {MAX_LEADING + 1}"))
         return f"VALUES ?{variable} {{ {' '.join(found) or NOTHING} }}" if len(found) <= MAX_LEADING else ""
 
     def _term(self, param: Param, value: object) -> str:

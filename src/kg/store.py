@@ -13,12 +13,13 @@ from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from functools import lru_cache
 from itertools import islice, pairwise
 from pathlib import Path
+from string import ascii_lowercase, digits
 from typing import IO, TYPE_CHECKING, Any, cast
 from urllib.parse import urljoin
 
@@ -60,6 +61,8 @@ RECORD_FORMATS = ("csv", "tsv", "json", "jsonl")
 
 UPDATES = frozenset({"INSERT", "DELETE", "LOAD", "CLEAR", "DROP", "CREATE", "ADD", "MOVE", "COPY", "WITH"})
 """The keywords with which an update begins."""
+
+_TYPE = ox.NamedNode(RDF + "type")
 
 _CASTS: dict[str, Callable[[str], Value]] = {
     XSD + "integer": int,
@@ -351,6 +354,8 @@ class Embedded(Store):
     """
 
     engine: ox.Store
+    _above: dict[str, frozenset[str]] = field(default_factory=dict, init=False, repr=False, compare=False)
+    """The classes above each that was asked for: a few, which do not change."""
 
     @classmethod
     def from_quads(cls, quads: Iterable[ox.Quad]) -> Embedded:
@@ -438,15 +443,21 @@ class Embedded(Store):
 
     def classes_of(self, iri: str) -> set[str]:
         """Return the IRIs of the classes of a thing, and of those above them; none if it is not there."""
-        found: set[str] = set()
-        new = {str(quad.object)[1:-1] for quad in self.quads(iri, RDF + "type")}
-        while new:
-            found |= new
-            new = {str(quad.object)[1:-1] for name in new for quad in self.quads(name, RDFS + "subClassOf")} - found
-        return found
+        types = self.engine.quads_for_pattern(ox.NamedNode(iri), _TYPE, None)
+        return {name for quad in types if isinstance(quad.object, ox.NamedNode) for name in self._above_of(quad.object.value)}
+
+    def _above_of(self, name: str) -> frozenset[str]:
+        if name not in self._above:
+            found, new = {name}, {name}
+            while new:
+                new = {str(quad.object)[1:-1] for one in new for quad in self.quads(one, RDFS + "subClassOf")} - found
+                found |= new
+            self._above[name] = frozenset(found)
+        return self._above[name]
 
     def extend(self, quads: Iterable[ox.Quad]) -> None:
         """Add quads; only the build does so, before anyone reads."""
+        self._above.clear()
         self.engine.extend(quads)
 
     def answer(self, question: Question, *, max_rows: int, max_bytes: int) -> tuple[str, bytes]:
@@ -798,8 +809,20 @@ def _tokens(query: str) -> list[re.Match[str]]:
 
 
 _NAMING = re.compile(r"(FROM|NAMED)$")
-_MAY_NAME = re.compile(r"[:?$]\w+|(from)", re.IGNORECASE | re.ASCII)
-"""After these signs a name or a variable goes on as far as it can, so the word is no keyword there."""
+_LONGEST_NAME = 100
+
+
+def _may_name(query: str) -> bool:
+    """Tell whether FROM can be a keyword anywhere; after some signs a name or a variable goes on as far as it can."""
+    text = query.lower()
+    at = text.find("from")
+    while at >= 0 and text[max(at - _LONGEST_NAME, 0) : at].rstrip(_NAME)[-1:] in _BEFORE_NAME:
+        at = text.find("from", at + 1)
+    return at >= 0
+
+
+_NAME = f"{ascii_lowercase}{digits}_"
+_BEFORE_NAME = (":", "?", "$")
 
 
 def dataset_of(query: str) -> Iterator[tuple[str, str]]:
@@ -814,7 +837,7 @@ def dataset_of(query: str) -> Iterator[tuple[str, str]]:
         >>> list(dataset_of("SELECT ?x FROM <https://example.org/g> { ?x ?p 'FROM <b>' }"))
         [('FROM', 'https://example.org/g')]
     """
-    if not any(match[1] for match in _MAY_NAME.finditer(query)):
+    if not _may_name(query):
         return  # as in almost every query; taking one apart takes longer than most answers
     bare = _TOKENS.sub(lambda match: " " if match[0][0] in "#\"'" else match[0], query)
     prefixes = PREFIXES | dict(_DECLARED.findall(bare))

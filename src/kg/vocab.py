@@ -146,9 +146,9 @@ def listed(iris: Iterable[str], most: int = 50_000) -> Iterator[str]:
         yield " ".join(rows)
 
 
-def prologue() -> str:
-    """Return the `PREFIX` lines for everything in `PREFIXES`, to stand before a query typed by hand."""
-    return "".join(f"PREFIX {name}: <{iri}>\n" for name, iri in PREFIXES.items())
+def prologue(query: str | None = None) -> str:
+    """Return the `PREFIX` lines for everything in `PREFIXES`, or for what a query may use of it, to stand before it."""
+    return "".join(f"PREFIX {name}: <{iri}>\n" for name, iri in PREFIXES.items() if query is None or f"{name}:" in query)
 
 
 def suggest(word: str, choices: Iterable[str]) -> str:
