@@ -39,7 +39,7 @@ from kg.queries import get_query
 from kg.vocab import expand
 from questions import PAGES, Plan, Question, from_json
 from results import parse, render
-from servers import Load, free_port, kg_command, peak_bytes, rates, serving
+from servers import Load, free_port, kg_command, memory_mib, rates, serving
 
 SOURCE_QUADS = 400
 """A million quads are some 2,400 sources."""
@@ -53,8 +53,8 @@ CHANGES = 3
 SLOW_S = 5
 """What takes so long takes hardly longer for being cold, and counts at once."""
 
-PATIENCE = 10
-"""How many times the bound ours is waited for, and Oxigraph alone, so that growth is measured and not cut."""
+PATIENCE_S = 600
+"""For how long ours is waited for, and Oxigraph alone, so that growth is measured and not cut."""
 
 REPEATS = 20
 """How often a list is asked for again."""
@@ -204,13 +204,17 @@ class Side:
         name: What the tables call it.
         engine: Who answers.
         mode: `rows` of Python values, or `bytes` of JSON.
-        patience: How many times the bound it is waited for.
+        patience_s: For how long it is waited for, whatever the bound.
     """
 
     name: str
     engine: Engine
     mode: str = "rows"
-    patience: float = 1
+    patience_s: float = 0
+
+    def wait_s(self, bound_s: float) -> float:
+        """Return for how long it is waited for."""
+        return max(bound_s, self.patience_s)
 
 
 def load_own(log: Log, snapshot: Path, quads: Path) -> tuple[Worker, Worker]:
@@ -234,7 +238,7 @@ def all_sides(log: Log, settings: Settings, peers: Peers, snapshot: Path, quads:
         ours, direct = load_own(log, snapshot, quads)
         pair = (("kg", ours), ("pyoxigraph", direct))
         kinds = (("", "rows"), (", JSON", "bytes"))
-        sides = [Side(name + suffix, engine, mode, PATIENCE) for suffix, mode in kinds for name, engine in pair]
+        sides = [Side(name + suffix, engine, mode, PATIENCE_S) for suffix, mode in kinds for name, engine in pair]
         stack.callback(ours.close)
         stack.callback(direct.close)
         start = {"oxigraph serve": peers.oxigraph, "virtuoso": peers.virtuoso}
@@ -259,9 +263,9 @@ def ask_all(log: Log, settings: Settings, sides: Sequence[Side], plan: Plan, lat
             # Who comes first in one round comes last in the next.
             for side in reversed(sides) if at % 2 else sides:
                 if (side.name, question.key) in late or (side.name == "rdflib-endpoint" and known.get("rdflib", {}).get("late")):
-                    known[side.name] = {"late": True, "after_s": settings.bound_s * side.patience, "carried": True}
+                    known[side.name] = {"late": True, "after_s": side.wait_s(settings.bound_s), "carried": True}
                 elif not is_over(known[side.name], settings.bound_s):
-                    ask_once(known[side.name], side, question, settings.bound_s * side.patience, is_warm=at > 0)
+                    ask_once(known[side.name], side, question, side.wait_s(settings.bound_s), is_warm=at > 0)
     log.questions = [{"name": one.name, "param": one.param, "thing": one.thing, "answers": answers[one.key]} for one in plan.questions]
 
 
@@ -291,11 +295,11 @@ def ask_once(known: Reply, side: Side, question: Question, bound_s: float, *, is
 # ---------------------------------------------------------------- pages
 
 
-def ask_pages(log: Log, where: str, asker: Worker | Client, plan: Plan, bound_s: float) -> None:
+def ask_pages(log: Log, where: str, asker: Worker | Client, plan: Plan) -> None:
     """Ask a server that has just started for lists, twice and more, and then for pages that nobody has asked for."""
 
     def get(name: str, path: str, accept: str) -> None:
-        found = asker.get(path, accept, bound_s)
+        found = asker.get(path, accept, PATIENCE_S)
         if "seconds" not in found:
             raise SystemExit(f"{where} does not answer {path}: {found}")
         log.figures.setdefault(f"{name}, {where} s", []).append(found["seconds"])
@@ -314,17 +318,17 @@ def ask_pages(log: Log, where: str, asker: Worker | Client, plan: Plan, bound_s:
         get("search", f"/entities?q={'%20'.join(name.split())}".encode("ascii", "ignore").decode(), JSON)
 
 
-def measure_pages(log: Log, settings: Settings, snapshot: Path, plan: Plan) -> None:
+def measure_pages(log: Log, snapshot: Path, plan: Plan) -> None:
     """Ask for pages, in the process and over HTTP, each from some fresh starts."""
     for _ in range(log.times):
         with closing(Worker("app", snapshot)) as worker:
             log.add("open app s", worker.loaded["load_s"])
-            ask_pages(log, "in process", worker, plan, settings.bound_s * PATIENCE)
+            ask_pages(log, "in process", worker, plan)
         port, started = free_port(), time.perf_counter()
         with serving(kg_command(str(snapshot), port, "--workers", "1"), port, "/readyz", WAIT_S) as pid:
             log.add("open serve s", time.perf_counter() - started)
-            ask_pages(log, "over HTTP", Client(port), plan, settings.bound_s * PATIENCE)
-            log.add("serve bytes", peak_bytes(pid))
+            ask_pages(log, "over HTTP", Client(port), plan)
+            log.add("serve bytes", memory_mib(pid) * 2**20)
 
 
 def measure_load(log: Log, settings: Settings, sides: Sequence[Side], snapshot: Path, plan: Plan) -> None:
@@ -371,7 +375,13 @@ def measure_network(log: Log, snapshot: Path, place: Path) -> None:
 def measure(settings: Settings, peers: Peers, quads: int, late: frozenset[tuple[str, str]]) -> Log:
     """Measure everything at one size."""
     log = Log(quads)
-    log.facts |= {"date": f"{datetime.now(UTC):%Y-%m-%d}", "machine": machine(), "rounds": settings.rounds, "bound_s": settings.bound_s}
+    log.facts |= {
+        "date": f"{datetime.now(UTC):%Y-%m-%d}",
+        "machine": machine(),
+        "rounds": settings.rounds,
+        "bound_s": settings.bound_s,
+        "patience_s": PATIENCE_S,
+    }
     graph = generate(settings, quads)
     place = settings.work / f"run-{quads}"
     shutil.rmtree(place, ignore_errors=True)
@@ -385,7 +395,7 @@ def measure(settings: Settings, peers: Peers, quads: int, late: frozenset[tuple[
             side.engine.close()
         if "wrk" not in settings.without:
             measure_load(log, settings, sides, snapshot, plan)
-    measure_pages(log, settings, snapshot, plan)
+    measure_pages(log, snapshot, plan)
     measure_network(log, snapshot, place)
     shutil.rmtree(place)
     return log

@@ -143,12 +143,6 @@ def family(pid: int) -> list[int]:
     return found
 
 
-def peak_bytes(pid: int) -> int:
-    """Return the peaks of a process and of all below it, together: what they share is counted for each, so it is never too little."""
-    found = (re.search(r"^VmHWM:\s+(\d+) kB", Path(f"/proc/{one}/status").read_text(), re.MULTILINE) for one in family(pid))
-    return sum(int(peak[1]) * 1024 for peak in found if peak)
-
-
 def memory_mib(pid: int) -> float:
     """Return the proportional memory of a process and all below it."""
     total = 0
