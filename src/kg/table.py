@@ -7,15 +7,16 @@ import sqlite3
 from array import array
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from functools import cached_property, lru_cache
 from heapq import nlargest
-from itertools import islice
+from itertools import compress, filterfalse, groupby, islice
 from math import log, sqrt
+from operator import itemgetter
 from pathlib import Path
 from queue import LifoQueue
-from typing import Any, TypeAlias
+from typing import Any, Generic, TypeAlias, TypeVar
 
 import orjson
 
@@ -42,10 +43,10 @@ LONG = 8
 """A node with so many times more edges than there are nodes to look for is searched for these, instead of looked through."""
 
 NEAR = 20_000
-"""Of how many nodes the other ends of all edges are kept; a hub is near to almost everything."""
+"""Of how many nodes it is kept where their edges come from, and of how many where they lead; a hub is near to almost everything."""
 
 RECORDS = 100_000
-"""How many records of edges are kept; those among hubs are in almost every subgraph."""
+"""How many records of edges are kept, and how many of nodes; those of hubs are in almost every subgraph."""
 
 TOP = 20_000
 """How many of the most connected nodes are kept in their order."""
@@ -60,8 +61,38 @@ SHORT = 6
 """A text of so few letters may share no group of three with the name that was meant, so all short names are ranked too."""
 
 
-Near: TypeAlias = "tuple[array[int], array[int], array[int]]"
-"""Numbers of the nodes before and after a node, and of the edges to the latter."""
+Out: TypeAlias = "tuple[array[int], array[int]]"
+"""Numbers of the nodes that a node leads to, in order, and the places of the edges."""
+
+NO_ENDS: array[int] = array("I")
+
+Kept = TypeVar("Kept")
+
+
+class _Keeper(Generic[Kept]):
+    """Keeps what was read of many things, up to a bound, and reads the rest.
+
+    Args:
+        read: Reads what there is of some things.
+        most: Of how many things it is kept.
+        nothing: Stands for what is not there.
+    """
+
+    def __init__(self, read: Callable[[list[int]], Iterable[tuple[int, Kept]]], most: int, nothing: Kept) -> None:
+        self._read, self._most, self._nothing = read, most, nothing
+        self._known: dict[int, Kept] = {}
+
+    def of(self, keys: Sequence[int]) -> list[Kept]:
+        """Return what there is of some things."""
+        known = self._known
+        if missing := list(filterfalse(known.__contains__, keys)):
+            new = dict.fromkeys(missing, self._nothing) | dict(self._read(missing))
+            if len(known) + len(new) > self._most:
+                known = {key: known[key] for key in keys if key in known}
+                self._known = known if len(keys) <= self._most else {}
+            # Nothing is ever taken out of it, so that others may read it meanwhile.
+            known.update(new)
+        return list(map(known.__getitem__, keys))
 
 
 @lru_cache(maxsize=10_000)
@@ -111,8 +142,7 @@ class Table:
         self._idle: LifoQueue[sqlite3.Connection] = LifoQueue()
         for connection in connections:
             self._idle.put(connection)
-        self._nears: dict[int, Near] = {}
-        self._records: dict[int, bytes] = {}
+        self._forget()
 
     @classmethod
     def open(cls, path: Path, projection: Projection, snapshot: str) -> Table | None:
@@ -217,7 +247,7 @@ class Table:
         condition, values = self._condition(filters)
         start = list(numbers)
         if not condition and len(start) <= FEW:
-            return self.keep({other for number in start for ends in self._near(number)[:2] for other in ends}, filters)
+            return self.keep(set().union(*self._back.of(start), *(ends for ends, _ in self._out.of(start))), filters)
         near = json.dumps(start)
         # One array in JSON is read faster than as many rows.
         query = f"""
@@ -229,21 +259,24 @@ class Table:
         (found,) = self._select(query, near, *values, near, *values)[0]
         return self.keep(set(orjson.loads(found)), filters)
 
-    def _near(self, number: int) -> Near:
-        """Return where the edges of a node come from, and where they lead, in order, with the places of these."""
-        if found := self._nears.get(number):
-            return found
-        out = self._select("SELECT end, at FROM edge WHERE start = ? ORDER BY end", number)
-        back = self._select("SELECT start FROM edge WHERE end = ?", number)
-        found = array("I", [row[0] for row in back]), array("I", [row[0] for row in out]), array("I", [row[1] for row in out])
-        if len(self._nears) >= NEAR:
-            self._nears = {}
-        self._nears[number] = found
-        return found
+    def _read_out(self, numbers: list[int]) -> Iterator[tuple[int, Out]]:
+        """Yield where the edges of some nodes lead."""
+        rows = self._select(f"SELECT start, end, at FROM edge WHERE start IN {_LIST} ORDER BY start, end", json.dumps(numbers))
+        for start, edges in groupby(rows, itemgetter(0)):
+            _, ends, places = zip(*edges, strict=True)
+            yield start, (array("I", ends), array("I", places))
+
+    def _read_back(self, numbers: list[int]) -> Iterator[tuple[int, array[int]]]:
+        """Yield where the edges to some nodes come from."""
+        rows = self._select(f"SELECT end, start FROM edge WHERE end IN {_LIST} ORDER BY end", json.dumps(numbers))
+        return ((end, array("I", [start for _, start in edges])) for end, edges in groupby(rows, itemgetter(0)))
 
     def _forget(self) -> None:
-        """Let go of what is kept of the edges, since there are others now."""
-        self._nears, self._records = {}, {}
+        """Let go of what is kept of nodes and edges, since there are others now."""
+        self._out = _Keeper(self._read_out, NEAR, (NO_ENDS, NO_ENDS))
+        self._back = _Keeper(self._read_back, NEAR, NO_ENDS)
+        self._edge_records = _Keeper(self._read_edge_records, RECORDS, b"")
+        self._node_records = _Keeper(self._read_node_records, RECORDS, ("", b""))
         self.__dict__.pop("_top", None)
 
     def pairs(self, starts: Iterable[int], ends: Iterable[int], filters: Filters) -> set[tuple[int, int]]:
@@ -309,13 +342,12 @@ class Table:
             query = f"SELECT at FROM edge WHERE start IN {_LIST} AND +end IN {_LIST} {condition}"
             return [place for (place,) in self._select(query, listed, listed, *values)]
         found: list[int] = []
-        for number in among:
-            _, ends, places = self._near(number)
+        for ends, places in self._out.of(list(among)):
             if len(ends) > LONG * len(among):
                 for end in among:
                     found += places[bisect_left(ends, end) : bisect_right(ends, end)]
-            elif not among.isdisjoint(ends):
-                found += [place for end, place in zip(ends, places, strict=True) if end in among]
+            else:
+                found += compress(places, map(among.__contains__, ends))
         return found
 
     def edges_between(self, first: int, second: int, filters: Filters = OPEN) -> tuple[Edge, ...]:
@@ -326,32 +358,28 @@ class Table:
 
     def nodes_json(self, numbers: Iterable[int]) -> bytes:
         """Return some nodes as records in JSON, as `exports.to_json` has them, in the order of their short forms."""
+        return b"[%b]" % b",".join([record for _, record in sorted(self._node_records.of(list(numbers))) if record])
+
+    def _read_node_records(self, numbers: list[int]) -> Iterator[tuple[int, tuple[str, bytes]]]:
+        """Yield the short forms and the records of some nodes."""
         query = f"""
-        SELECT group_concat(
+        SELECT number, id,
             '{{"class":' || json_quote(class) || ',"label":' || json_quote(label) || iif(kind > '', ',"kind":' || json_quote(kind), '')
             || ',"network_degree":' || degree || iif(length(attributes) > 2, ',' || substr(attributes, 2, length(attributes) - 2), '')
-            || ',"id":' || json_quote(id) || '}}')
-        FROM (SELECT * FROM thing WHERE is_node AND number IN {_LIST} ORDER BY id)"""
-        return f"[{self._select(query, json.dumps(list(numbers)))[0][0] or ''}]".encode()
+            || ',"id":' || json_quote(id) || '}}'
+        FROM thing WHERE is_node AND number IN {_LIST}"""
+        return ((number, (id, record.encode())) for number, id, record in self._select(query, json.dumps(numbers)))
 
     def edges_json(self, numbers: Iterable[int], filters: Filters = OPEN) -> bytes:
         """Return the edges among some nodes as records in JSON, as `exports.to_json` has them, in the order of their ends.
 
         A projection of one's own may have names with `!` or a blank, which stand before the name without.
         """
-        return b"[%b]" % b",".join(sorted(self._records_at(self._places(numbers, filters))))
+        return b"[%b]" % b",".join(sorted(self._edge_records.of(self._places(numbers, filters))))
 
-    def _records_at(self, places: Sequence[int]) -> list[bytes]:
+    def _read_edge_records(self, places: list[int]) -> list[tuple[int, bytes]]:
         """Return the records of the edges at some places."""
-        known = self._records
-        missing = [place for place in places if place not in known]
-        if missing:
-            rows = self._select(f"SELECT at, text FROM record WHERE at IN {_LIST}", json.dumps(missing))
-            if len(known) + len(rows) > RECORDS:
-                known = {place: known[place] for place in places if place in known}
-                self._records = known if len(places) <= RECORDS else {}
-            known.update(rows)
-        return [known[place] for place in places]
+        return self._select(f"SELECT at, text FROM record WHERE at IN {_LIST}", json.dumps(places))
 
     def connected(self, filters: Filters, limit: int = -1) -> list[int]:
         """Return the nodes that pass the filters, the most connected first; all, or some at most.
