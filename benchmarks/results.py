@@ -24,7 +24,7 @@ Written by `benchmarks/scale.py` out of `results.json`; to be run again, not to 
 
 It needs Virtuoso and wrk (on Debian: `apt-get install virtuoso-opensource wrk`), and fetches rdflib, rdflib-endpoint and oxigraph
 from PyPI into an environment of their own. Ten million quads need 24 GiB of memory and 30 GB of disk. `BENCH="--without virtuoso"`
-leaves a peer out, `BENCH=--render` only draws this page again.
+leaves a peer out, whose earlier figures stay and are told as such; `BENCH=--render` only draws this page again.
 
 The graphs are generated: many small sources about invented people, with the frequencies of the shipped graph. All engines hold the
 same quads and are asked in turn, round by round, on the same machine in the same run; rdflib only up to a million quads, since it
@@ -309,6 +309,7 @@ def _runs(sizes: Sequence[Size]) -> str:
             f"{size.facts['rounds']}; a peer is ended after {size.facts['bound_s']:g} s, "
             f"kg and pyoxigraph after {size.facts['patience_s']:g} s"
         ),
+        "of an earlier run": lambda size: ", ".join(f"{name} ({date})" for name, date in sorted(size.facts.get("kept", {}).items())),
         "quads and sources": lambda size: f"{size.facts['snapshot_quads']:,} in {size.facts['sources']:,} sources",
         "file of N-Quads": lambda size: f"{size.facts['file_bytes'] / 1e6:,.0f} MB",
     }

@@ -427,6 +427,22 @@ def late_of(runs: Sequence[dict[str, Any]], quads: int, bound_s: float) -> froze
     )
 
 
+def keep(run: dict[str, Any], earlier: dict[str, Any] | None, without: Sequence[str]) -> dict[str, Any]:
+    """Return a run with what an earlier one on this machine knew of the peers that were left out, and say since when."""
+    if earlier is None or earlier["facts"]["machine"] != run["facts"]["machine"]:
+        return run
+    known = {(one["name"], one["param"], one["thing"]): one["answers"] for one in earlier["questions"]}
+    for question in run["questions"]:
+        answers = known.get((question["name"], question["param"], question["thing"]), {})
+        question["answers"] |= {name: answers[name] for name in without if name in answers}
+    starts = tuple("HTTP " if name == "wrk" else f"load {name} s" for name in without)
+    run["figures"] |= {name: values for name, values in earlier["figures"].items() if name.startswith(starts)}
+    run["facts"]["versions"] = earlier["facts"]["versions"] | run["facts"]["versions"]
+    dates = earlier["facts"].get("kept", {})
+    run["facts"]["kept"] = {name: dates.get(name, earlier["facts"]["date"]) for name in without}
+    return run
+
+
 def write(out: Path, runs: Sequence[dict[str, Any]]) -> None:
     """Write the figures and what is drawn from them."""
     text = json.dumps(runs, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
@@ -445,7 +461,13 @@ def read_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=5, help="how often every question is asked (default: %(default)s)")
     parser.add_argument("--bound", type=float, default=60, help="seconds after which an engine is ended (default: %(default)s)")
     parser.add_argument("--seconds", type=float, default=8, help="how long each load lasts (default: %(default)s)")
-    parser.add_argument("--without", nargs="*", default=[], metavar="NAME", help="virtuoso, wrk, rdflib, rdflib-endpoint, oxigraph serve")
+    parser.add_argument(
+        "--without",
+        nargs="*",
+        default=[],
+        metavar="NAME",
+        help="virtuoso, wrk, rdflib, rdflib-endpoint, oxigraph serve; what is known stays",
+    )
     parser.add_argument("--render", action="store_true", help="only draw again what results.json holds")
     return parser.parse_args(argv)
 
@@ -472,7 +494,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     for quads in sorted(map(int, args.sizes.split(","))):
         log = measure(settings, peers, quads, late_of(runs, quads, args.bound))
         log.facts["versions"] = found
-        runs = sorted([*(run for run in runs if run["quads"] != quads), asdict(log)], key=lambda run: int(run["quads"]))
+        earlier = next((run for run in runs if run["quads"] == quads), None)
+        run = keep(asdict(log), earlier, settings.without)
+        runs = sorted([*(run for run in runs if run["quads"] != quads), run], key=lambda run: int(run["quads"]))
         write(args.out, runs)
     print(render(parse(json.dumps(runs))))
     return 0

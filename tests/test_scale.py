@@ -21,7 +21,7 @@ from growth import LINE, draw
 from kg.queries import get_query, query_names
 from questions import Plan, Question, make_plan
 from results import Size, Target, parse, render, targets
-from scale import Log, Settings, Side, ask_all, change, late_of, machine
+from scale import Log, Settings, Side, ask_all, change, keep, late_of, machine
 
 FOLDER = Path(__file__).parents[1] / "benchmarks"
 RUNAWAY = "SELECT ?a WHERE { ?a ?b ?c . ?d ?e ?f . ?g ?h ?i FILTER(CONCAT(STR(?c), STR(?f), STR(?i)) = '!') }"
@@ -84,6 +84,24 @@ def test_memory_is_judged_apart_for_a_build_and_a_load_into_memory() -> None:
     size = _size(10_000_000, {"build full bytes": [3e9], "load kg bytes": [7e9]})
     verdicts = [(one.measured, one.verdict) for one in targets([size]) if "500 bytes a quad" in one.wanted]
     assert verdicts == [("300 bytes", "met"), ("700 bytes", "**not met**")]
+
+
+def test_a_peer_that_is_left_out_keeps_its_figures_which_are_told_as_earlier_ones() -> None:
+    def run(date: str, seconds: float, *peers: str) -> dict[str, Any]:
+        answers: dict[str, Any] = {name: {"seconds": [seconds]} for name in ("kg", *peers)}
+        facts = {"date": date, "machine": "one", "versions": dict.fromkeys(peers, "1")}
+        figures = {f"load {name} s": [seconds] for name in answers}
+        return {"facts": facts, "figures": figures, "questions": [{"name": "q", "param": None, "thing": None, "answers": answers}]}
+
+    found = keep(run("2026-11-23", 2), run("2026-11-22", 1, "rdflib", "virtuoso"), ["rdflib"])
+    assert found["questions"][0]["answers"] == {"kg": {"seconds": [2]}, "rdflib": {"seconds": [1]}}
+    assert found["figures"] == {"load kg s": [2], "load rdflib s": [1]}
+    assert found["facts"]["kept"] == {"rdflib": "2026-11-22"}
+    assert keep(run("2026-11-24", 3), found, ["rdflib"])["facts"]["kept"] == {"rdflib": "2026-11-22"}, "since when it is known"
+    assert "kept" not in keep(run("2026-11-23", 2), None, ["rdflib"])["facts"]
+    elsewhere = run("2026-11-22", 1, "rdflib")
+    elsewhere["facts"]["machine"] = "another"
+    assert keep(run("2026-11-23", 2), elsewhere, ["rdflib"]) == run("2026-11-23", 2)
 
 
 def test_one_question_that_is_too_slow_is_enough_to_miss_a_target_of_all() -> None:
