@@ -309,6 +309,7 @@ def _runs(sizes: Sequence[Size]) -> str:
             f"{size.facts['rounds']}; a peer is ended after {size.facts['bound_s']:g} s, "
             f"kg and pyoxigraph after {size.facts['patience_s']:g} s"
         ),
+        "remark": lambda size: size.facts.get("remark", ""),
         "of an earlier run": lambda size: ", ".join(f"{name} ({date})" for name, date in sorted(size.facts.get("kept", {}).items())),
         "quads and sources": lambda size: f"{size.facts['snapshot_quads']:,} in {size.facts['sources']:,} sources",
         "file of N-Quads": lambda size: f"{size.facts['file_bytes'] / 1e6:,.0f} MB",
