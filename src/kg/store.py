@@ -810,19 +810,17 @@ def _tokens(query: str) -> list[re.Match[str]]:
 
 _NAMING = re.compile(r"(FROM|NAMED)$")
 _LONGEST_NAME = 100
+_IN_NAMES = f"{ascii_lowercase}{digits}_"
+_BEFORE_NAMES = (":", "?", "$")
 
 
 def _may_name(query: str) -> bool:
     """Tell whether FROM can be a keyword anywhere; after some signs a name or a variable goes on as far as it can."""
     text = query.lower()
     at = text.find("from")
-    while at >= 0 and text[max(at - _LONGEST_NAME, 0) : at].rstrip(_NAME)[-1:] in _BEFORE_NAME:
+    while at >= 0 and text[max(at - _LONGEST_NAME, 0) : at].rstrip(_IN_NAMES)[-1:] in _BEFORE_NAMES:
         at = text.find("from", at + 1)
     return at >= 0
-
-
-_NAME = f"{ascii_lowercase}{digits}_"
-_BEFORE_NAME = (":", "?", "$")
 
 
 def dataset_of(query: str) -> Iterator[tuple[str, str]]:

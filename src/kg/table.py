@@ -64,8 +64,6 @@ SHORT = 6
 Out: TypeAlias = "tuple[array[int], array[int]]"
 """Numbers of the nodes that a node leads to, in order, and the places of the edges."""
 
-NO_ENDS: array[int] = array("I")
-
 Kept = TypeVar("Kept")
 
 
@@ -73,20 +71,19 @@ class _Keeper(Generic[Kept]):
     """Keeps what was read of many things, up to a bound, and reads the rest.
 
     Args:
-        read: Reads what there is of some things.
+        read: Reads what there is of some things, of each something.
         most: Of how many things it is kept.
-        nothing: Stands for what is not there.
     """
 
-    def __init__(self, read: Callable[[list[int]], Iterable[tuple[int, Kept]]], most: int, nothing: Kept) -> None:
-        self._read, self._most, self._nothing = read, most, nothing
+    def __init__(self, read: Callable[[list[int]], Mapping[int, Kept]], most: int) -> None:
+        self._read, self._most = read, most
         self._known: dict[int, Kept] = {}
 
     def of(self, keys: Sequence[int]) -> list[Kept]:
         """Return what there is of some things."""
         known = self._known
         if missing := list(filterfalse(known.__contains__, keys)):
-            new = dict.fromkeys(missing, self._nothing) | dict(self._read(missing))
+            new = self._read(missing)
             if len(known) + len(new) > self._most:
                 known = {key: known[key] for key in keys if key in known}
                 self._known = known if len(keys) <= self._most else {}
@@ -176,9 +173,13 @@ class Table:
         return cls([connection], "in memory")
 
     def _select(self, query: str, *values: object) -> list[Any]:
+        return list(self._rows(query, *values))
+
+    def _rows(self, query: str, *values: object) -> Iterator[Any]:
+        """Yield rows one by one, where all at once would be too many; nothing else is to be read meanwhile."""
         connection = self._idle.get()
         try:
-            return connection.execute(query, values).fetchall()
+            yield from connection.execute(query, values)
         except sqlite3.DatabaseError as exc:
             raise DataError(f"The table of the network, {self._place!r}, cannot be read: {exc}. Delete it, and it is made anew.") from exc
         finally:
@@ -259,24 +260,29 @@ class Table:
         (found,) = self._select(query, near, *values, near, *values)[0]
         return self.keep(set(orjson.loads(found)), filters)
 
-    def _read_out(self, numbers: list[int]) -> Iterator[tuple[int, Out]]:
-        """Yield where the edges of some nodes lead."""
-        rows = self._select(f"SELECT start, end, at FROM edge WHERE start IN {_LIST} ORDER BY start, end", json.dumps(numbers))
+    def _read_out(self, numbers: list[int]) -> dict[int, Out]:
+        """Return where the edges of some nodes lead."""
+        found = {number: (array("I"), array("I")) for number in numbers}
+        rows = self._rows(f"SELECT start, end, at FROM edge WHERE start IN {_LIST} ORDER BY start, end", json.dumps(numbers))
         for start, edges in groupby(rows, itemgetter(0)):
             _, ends, places = zip(*edges, strict=True)
-            yield start, (array("I", ends), array("I", places))
+            found[start] = array("I", ends), array("I", places)
+        return found
 
-    def _read_back(self, numbers: list[int]) -> Iterator[tuple[int, array[int]]]:
-        """Yield where the edges to some nodes come from."""
-        rows = self._select(f"SELECT end, start FROM edge WHERE end IN {_LIST} ORDER BY end", json.dumps(numbers))
-        return ((end, array("I", [start for _, start in edges])) for end, edges in groupby(rows, itemgetter(0)))
+    def _read_back(self, numbers: list[int]) -> dict[int, array[int]]:
+        """Return where the edges to some nodes come from."""
+        found = {number: array("I") for number in numbers}
+        rows = self._rows(f"SELECT end, start FROM edge WHERE end IN {_LIST} ORDER BY end", json.dumps(numbers))
+        for end, edges in groupby(rows, itemgetter(0)):
+            found[end] = array("I", [start for _, start in edges])
+        return found
 
     def _forget(self) -> None:
         """Let go of what is kept of nodes and edges, since there are others now."""
-        self._out = _Keeper(self._read_out, NEAR, (NO_ENDS, NO_ENDS))
-        self._back = _Keeper(self._read_back, NEAR, NO_ENDS)
-        self._edge_records = _Keeper(self._read_edge_records, RECORDS, b"")
-        self._node_records = _Keeper(self._read_node_records, RECORDS, ("", b""))
+        self._out = _Keeper(self._read_out, NEAR)
+        self._back = _Keeper(self._read_back, NEAR)
+        self._edge_records = _Keeper(self._read_edge_records, RECORDS)
+        self._node_records = _Keeper(self._read_node_records, RECORDS)
         self.__dict__.pop("_top", None)
 
     def pairs(self, starts: Iterable[int], ends: Iterable[int], filters: Filters) -> set[tuple[int, int]]:
@@ -360,15 +366,16 @@ class Table:
         """Return some nodes as records in JSON, as `exports.to_json` has them, in the order of their short forms."""
         return b"[%b]" % b",".join([record for _, record in sorted(self._node_records.of(list(numbers))) if record])
 
-    def _read_node_records(self, numbers: list[int]) -> Iterator[tuple[int, tuple[str, bytes]]]:
-        """Yield the short forms and the records of some nodes."""
+    def _read_node_records(self, numbers: list[int]) -> dict[int, tuple[str, bytes]]:
+        """Return the short forms and the records of some nodes; of what is none, empty ones."""
         query = f"""
         SELECT number, id,
             '{{"class":' || json_quote(class) || ',"label":' || json_quote(label) || iif(kind > '', ',"kind":' || json_quote(kind), '')
             || ',"network_degree":' || degree || iif(length(attributes) > 2, ',' || substr(attributes, 2, length(attributes) - 2), '')
             || ',"id":' || json_quote(id) || '}}'
         FROM thing WHERE is_node AND number IN {_LIST}"""
-        return ((number, (id, record.encode())) for number, id, record in self._select(query, json.dumps(numbers)))
+        found = {number: (id, record.encode()) for number, id, record in self._select(query, json.dumps(numbers))}
+        return dict.fromkeys(numbers, ("", b"")) | found
 
     def edges_json(self, numbers: Iterable[int], filters: Filters = OPEN) -> bytes:
         """Return the edges among some nodes as records in JSON, as `exports.to_json` has them, in the order of their ends.
@@ -377,9 +384,9 @@ class Table:
         """
         return b"[%b]" % b",".join(sorted(self._edge_records.of(self._places(numbers, filters))))
 
-    def _read_edge_records(self, places: list[int]) -> list[tuple[int, bytes]]:
+    def _read_edge_records(self, places: list[int]) -> dict[int, bytes]:
         """Return the records of the edges at some places."""
-        return self._select(f"SELECT at, text FROM record WHERE at IN {_LIST}", json.dumps(places))
+        return dict(self._select(f"SELECT at, text FROM record WHERE at IN {_LIST}", json.dumps(places)))
 
     def connected(self, filters: Filters, limit: int = -1) -> list[int]:
         """Return the nodes that pass the filters, the most connected first; all, or some at most.
